@@ -1,0 +1,91 @@
+import type { LogSourceRef, Platform } from './attack.ts';
+import type { Stance } from './scenario.ts';
+import type { DurationMs, Instant } from './time.ts';
+
+/** A reference to a secret: `env:NAME`, `file:PATH` or `exec:COMMAND`; never the value. */
+export type SecretRef = { readonly kind: 'env' | 'file' | 'exec'; readonly name: string };
+
+export type Engagement = {
+  readonly id: string;
+  readonly authorizedBy: string;
+  readonly contacts: readonly string[];
+  readonly changeTicket?: string;
+  readonly allowedSigners?: string;
+  /** True: no plan runs without an approver's signature. */
+  readonly signedPlans: boolean;
+  /** Target ids, host names and addresses that are refused whatever else is said. */
+  readonly neverTouch: readonly string[];
+  /** Where network payloads may connect to; `loopback` or a host of the engagement. */
+  readonly sink: string;
+};
+
+/** When a group of targets may be touched; the whole run, clean-up included, ends before it closes. */
+export type Window = {
+  readonly id: string;
+  readonly groups: readonly string[];
+  readonly open:
+    | { readonly kind: 'span'; readonly from: Instant; readonly to: Instant }
+    /** Days 1 (Monday) to 7; minutes since midnight in `timeZone`; `to` ≤ `from` ends on the next day. */
+    | {
+        readonly kind: 'weekly';
+        readonly days: readonly number[];
+        readonly fromMinute: number;
+        readonly toMinute: number;
+        readonly timeZone: string;
+      };
+  readonly freezes: readonly { readonly from: Instant; readonly to: Instant; readonly because: string }[];
+  /** Time to keep free for clean-up before the window closes. */
+  readonly cleanupReserve: DurationMs;
+};
+
+export type Account = { readonly name: string; readonly settings: unknown };
+
+export type Target = {
+  readonly id: string;
+  readonly platform: Platform;
+  readonly address: string;
+  readonly transport: { readonly kind: string; readonly settings: unknown };
+  readonly accounts: readonly Account[];
+  /** Absolute path of the Python interpreter. */
+  readonly interpreter: string;
+  readonly groups: readonly string[];
+  readonly role: string;
+  readonly owner: string;
+  readonly criticality: 'low' | 'medium' | 'high';
+  readonly zone: string;
+  /** Per SIEM id: the names under which it knows the host. */
+  readonly names: Readonly<Record<string, readonly string[]>>;
+  readonly fidelity: 'real' | 'stand-in';
+  /** Executions at the same time on this host, at most 8 (sshd's MaxSessions is 10). */
+  readonly parallel: number;
+};
+
+export type Siem = { readonly id: string; readonly kind: string; readonly settings: unknown };
+
+/** The site's word on what scenarios expect: the last entry that matches wins, field by field. */
+export type Overlay = {
+  readonly scenarios: readonly string[];
+  readonly roles?: readonly string[];
+  readonly siems?: readonly string[];
+  readonly rules?: readonly string[];
+  readonly stance?: Stance;
+  readonly because?: string;
+  readonly owner?: string;
+  readonly until?: string;
+  readonly within?: DurationMs;
+  readonly observeFor?: DurationMs;
+  /** `correlated` also counts alerts tied by host, process and time; the default counts exact ones only. */
+  readonly attribution?: 'exact' | 'correlated';
+  readonly notCollected?: readonly LogSourceRef[];
+};
+
+export type Inventory = {
+  readonly file: string;
+  readonly sha256: string;
+  readonly engagement: Engagement;
+  readonly windows: readonly Window[];
+  readonly targets: readonly Target[];
+  readonly siems: readonly Siem[];
+  readonly expectations: readonly Overlay[];
+  readonly limits: { readonly hosts: number; readonly perZone: number };
+};
