@@ -15,6 +15,8 @@ export type ReceiptLine = {
   readonly ppid: number;
   /** Absent where the platform or the permissions do not let a process read it. */
   readonly parentExecutable?: string;
+  /** The parent's short name, at most 15 characters on Linux (/proc/PID/comm): readable where its executable is not. */
+  readonly parentName?: string;
   readonly argv: readonly string[];
   readonly executable: string;
   /** Absolute path of the script file; absent for `-c` and standard input. */
@@ -62,6 +64,8 @@ export type Exit =
 export type CleanupStep =
   | { readonly kind: 'end-processes'; readonly marker: Marker }
   | { readonly kind: 'remove'; readonly path: string }
+  /** A parent folder that did not exist before; removed only when nothing is left in it. */
+  | { readonly kind: 'remove-if-empty'; readonly path: string }
   /** Takes this exact line out of the account's crontab and leaves every other byte as it was. */
   | { readonly kind: 'remove-crontab-line'; readonly line: string };
 

@@ -1,0 +1,88 @@
+"""The receipt: two JSON lines that prove a payload ran and say what it was.
+
+The runner puts RECEIPT_PATH in front of this file, a behaviour behind it (a function called
+behaviour), and runs main() last. Standard library, Python 3.5 and later.
+"""
+import getpass
+import hashlib
+import json
+import os
+import platform
+import re
+import sys
+import time
+
+
+def read_text(path):
+    try:
+        with open(path, 'rb') as file:
+            return file.read().decode('utf-8', 'replace')
+    except OSError:
+        return None
+
+
+def link_target(path):
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None
+
+
+def own_script():
+    script = globals().get('__file__')
+    if not script or script.startswith('<'):
+        return None
+    # In a zipapp __file__ lies inside the archive; the archive is what was started.
+    inside = os.path.dirname(os.path.abspath(script))
+    return inside if os.path.isfile(inside) else os.path.abspath(script)
+
+
+def file_hash(path):
+    try:
+        with open(path, 'rb') as file:
+            return hashlib.sha256(file.read()).hexdigest()
+    except (OSError, TypeError):
+        return None
+
+
+def now():
+    seconds = time.time()
+    return time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds)) + '.%03dZ' % int(seconds % 1 * 1000)
+
+
+def write_line(kind, mode, **more):
+    parent = os.getppid() if hasattr(os, 'getppid') else 0
+    command_line = read_text('/proc/self/cmdline')
+    line = {
+        'receipt': kind,
+        'marker': next((a for a in sys.argv if re.match('^[a-z][a-z0-9]{19,31}$', a)), ''),
+        'pid': os.getpid(),
+        'ppid': parent,
+        'parentExecutable': link_target('/proc/%d/exe' % parent),
+        'parentName': (read_text('/proc/%d/comm' % parent) or '').strip() or None,
+        'argv': command_line.rstrip('\0').split('\0') if command_line else [sys.executable] + sys.argv,
+        'executable': link_target('/proc/self/exe') or os.path.realpath(sys.executable),
+        'script': own_script(),
+        'cwd': os.getcwd(),
+        'user': getpass.getuser(),
+        'host': platform.node(),
+        'time': now(),
+        'version': platform.python_version(),
+        'sha256': file_hash(own_script()),
+    }
+    line.update(more)
+    text = json.dumps({key: value for key, value in line.items() if value is not None}, sort_keys=True)
+    # 'x' refuses a file that is there already: a payload that was started twice stops here.
+    with open(RECEIPT_PATH, mode) as file:
+        file.write(text + '\n')
+        file.flush()
+        os.fsync(file.fileno())
+    print(text)
+    sys.stdout.flush()
+
+
+def main():
+    write_line('started', 'x')
+    act = globals().get('behaviour')
+    result = act(sys.argv[1:]) if act else {'did': 'nothing but this receipt'}
+    write_line('finished', 'a', **result)
