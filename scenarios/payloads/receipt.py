@@ -45,6 +45,14 @@ def file_hash(path):
         return None
 
 
+def account():
+    try:
+        import pwd
+        return pwd.getpwuid(os.getuid()).pw_name
+    except (ImportError, KeyError):
+        return getpass.getuser()
+
+
 def now():
     seconds = time.time()
     return time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds)) + '.%03dZ' % int(seconds % 1 * 1000)
@@ -64,7 +72,7 @@ def write_line(kind, mode, **more):
         'executable': link_target('/proc/self/exe') or os.path.realpath(sys.executable),
         'script': own_script(),
         'cwd': os.getcwd(),
-        'user': getpass.getuser(),
+        'user': account(),
         'host': platform.node(),
         'time': now(),
         'version': platform.python_version(),

@@ -1,0 +1,104 @@
+import type { LogSourceRef } from './attack.ts';
+import type { ReceiptLine } from './execution.ts';
+import type { FieldProblem } from './facts.ts';
+import type { ContextField } from './scenario.ts';
+import type { EventHit } from './siem.ts';
+
+/**
+ * Context that a log source cannot carry by its nature is not asked of it: a syslog line has a host and text, nothing else
+ * that is a field. Sources that are not named here are asked for everything that the scenario wants.
+ */
+const carries: Readonly<Record<LogSourceRef, readonly ContextField[]>> = {
+  'linux:syslog//var/log/syslog': ['host'],
+};
+
+export function askedOf(source: LogSourceRef, wanted: readonly ContextField[]): readonly ContextField[] {
+  const carried = carries[source];
+  return carried === undefined ? wanted : wanted.filter((field) => carried.includes(field));
+}
+
+/**
+ * Compares what the SIEM holds with the receipt, field by field. `hosts`: the names under which this SIEM knows the host.
+ * A field that the receipt cannot tell (a parent whose name the platform hides) only has to be filled in.
+ */
+export function compareContext(
+  hit: EventHit,
+  receipt: ReceiptLine,
+  wanted: readonly ContextField[],
+  hosts: readonly string[],
+): { readonly agreed: readonly ContextField[]; readonly problems: readonly FieldProblem[] } {
+  const agreed: ContextField[] = [];
+  const problems: FieldProblem[] = [];
+  for (const field of wanted) {
+    const siem = hit.fields[field] ?? '';
+    const truth = told(field, receipt, hosts);
+    if (siem.trim() === '') problems.push({ field, problem: 'missing', receipt: truth.join(' or '), siem });
+    else if (truth.length > 0 && !truth.some((value) => agrees(field, value, siem, hit)))
+      problems.push({ field, problem: 'contradicts', receipt: truth.join(' or '), siem });
+    else agreed.push(field);
+  }
+  return { agreed, problems };
+}
+
+/** What the receipt says of a field: any of these is right; none = the receipt cannot tell. */
+function told(field: ContextField, receipt: ReceiptLine, hosts: readonly string[]): readonly string[] {
+  switch (field) {
+    case 'process':
+      return [receipt.executable];
+    case 'command-line':
+      return [receipt.argv.join(' ')];
+    case 'parent':
+      return receipt.parentExecutable !== undefined
+        ? [receipt.parentExecutable]
+        : receipt.parentName !== undefined
+          ? [receipt.parentName]
+          : [];
+    case 'user':
+      return [receipt.user];
+    case 'host':
+      return hosts;
+    case 'script':
+      return receipt.script === undefined ? [] : [receipt.script];
+    case 'cwd':
+      return [receipt.cwd];
+    case 'destination':
+      return receipt.destinations ?? [];
+  }
+}
+
+function agrees(field: ContextField, truth: string, siem: string, hit: EventHit): boolean {
+  switch (field) {
+    case 'process':
+    case 'cwd':
+    case 'destination':
+      return siem === truth;
+    case 'user':
+    case 'host':
+      return siem.toLowerCase() === truth.toLowerCase();
+    case 'command-line':
+      return words(siem) === words(truth);
+    case 'parent':
+      // A short name is cut at 15 characters (/proc/PID/comm); a full path is compared whole.
+      return truth.includes('/') ? siem === truth : baseName(siem).slice(0, 15) === truth;
+    case 'script':
+      return absolute(siem, hit.fields.cwd) === absolute(truth, undefined);
+  }
+}
+
+function words(text: string): string {
+  return text.replace(/["']/g, '').replace(/\s+/g, ' ').trim();
+}
+
+function baseName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+function absolute(path: string, cwd: string | undefined): string {
+  const whole = path.startsWith('/') || cwd === undefined ? path : `${cwd}/${path}`;
+  const parts: string[] = [];
+  for (const part of whole.split('/')) {
+    if (part === '..') parts.pop();
+    else if (part !== '' && part !== '.') parts.push(part);
+  }
+  return parts.join('/');
+}
