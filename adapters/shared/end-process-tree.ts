@@ -1,0 +1,53 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseProcessTable, type ProcessRow, processTree, tableCommand } from './process-table.ts';
+import type { StartLine } from './pipes.ts';
+import { ShellTalk } from './shell-talk.ts';
+
+/** How long processes have to act on SIGTERM, and how long to wait for the kernel to remove what got SIGKILL. */
+const graceMs = 1_000;
+const goneMs = 3_000;
+
+/**
+ * Ends a command with everything it started, and returns the ids of what is still there. `start` must give its line to a
+ * child of the same parent as the command's (of the same sshd process, of this process): that is how a process id that has
+ * passed to somebody else is told from the command's. Throws `TransportFailure` when the host cannot be asked.
+ */
+export async function endProcessTree(start: StartLine, pid: number): Promise<readonly number[]> {
+  using shell = await ShellTalk.open(start);
+  const root = { pid, parent: Number(await shell.ask('echo $PPID')) };
+  const known = new Map<string, ProcessRow>();
+  const look = async (): Promise<readonly ProcessRow[]> => {
+    const tree = processTree(parseProcessTable(await shell.ask(tableCommand)), root, [...known.values()]);
+    for (const row of tree) known.set(`${row.pid} ${row.started}`, row);
+    return tree;
+  };
+  const send = async (signal: string, tree: readonly ProcessRow[]): Promise<void> => {
+    if (tree.length > 0) await shell.ask(`kill -${signal} ${tree.map((row) => row.pid).join(' ')} 2>/dev/null`);
+  };
+  const waitUntilGone = async (limitMs: number): Promise<readonly ProcessRow[]> => {
+    let tree = await look();
+    for (let waitedMs = 0, pauseMs = 20; tree.length > 0 && waitedMs < limitMs; pauseMs = Math.min(pauseMs * 2, 250)) {
+      await sleep(pauseMs);
+      waitedMs += pauseMs;
+      tree = await look();
+    }
+    return tree;
+  };
+
+  let tree = await look();
+  await send('TERM', tree);
+  // A stopped process acts on SIGTERM only once it goes on.
+  await send('CONT', tree);
+  tree = await waitUntilGone(graceMs);
+  for (let round = 0; tree.length > 0 && round < 3; round += 1) {
+    // Stopped processes start no others, so the kill that follows misses none.
+    for (let before = -1; known.size > before;) {
+      before = known.size;
+      await send('STOP', tree);
+      tree = await look();
+    }
+    await send('KILL', tree);
+    tree = await waitUntilGone(goneMs / 3);
+  }
+  return tree.map((row) => row.pid);
+}

@@ -1,0 +1,18 @@
+import type { Readable, Writable } from 'node:stream';
+
+export type PipesEnd =
+  { readonly kind: 'code'; readonly code: number } | { readonly kind: 'signal'; readonly signal: string };
+
+/** A shell that was given one line, seen as its pipes. */
+export type Pipes = {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** When it has ended and its output was read to the end. Rejects with a `TransportFailure` `lost` when the connection breaks. */
+  readonly ended: Promise<PipesEnd>;
+  /** Lets go of the pipes, whatever still holds their other ends. */
+  release(): void;
+};
+
+/** Gives one line to a new shell of the account. Throws `TransportFailure` `not-started`, `lost` or `aborted`. */
+export type StartLine = (line: string, signal: AbortSignal) => Promise<Pipes>;

@@ -1,0 +1,161 @@
+import { spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
+import { access, chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createConnection, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+export const run = promisify(execFile);
+
+const sshdPath = '/usr/sbin/sshd';
+const uid = 60_123;
+
+/** Why no sshd of our own can be started here; undefined when it can. */
+export async function sshdMissing(): Promise<string | undefined> {
+  if (process.getuid?.() !== 0) return 'starting sshd with accounts of its own takes root';
+  return access(sshdPath).then(
+    () => undefined,
+    () => `${sshdPath} is not installed (Debian: apt-get install openssh-server)`,
+  );
+}
+
+/**
+ * A real OpenSSH server on a loopback port, with everything it needs in a folder of its own. Its accounts exist in its own
+ * mount namespace only: `user` (unprivileged, /bin/sh) and root (/bin/bash), both with homes in the folder.
+ */
+export class Sshd implements AsyncDisposable {
+  readonly folder: string;
+  readonly port: number;
+  /** Private key that both accounts accept. */
+  readonly key: string;
+  readonly knownHosts: string;
+  readonly pid: number;
+  readonly #stop: () => Promise<void>;
+
+  private constructor(folder: string, port: number, pid: number, stop: () => Promise<void>) {
+    this.folder = folder;
+    this.port = port;
+    this.key = join(folder, 'id_ed25519');
+    this.knownHosts = join(folder, 'known_hosts');
+    this.pid = pid;
+    this.#stop = stop;
+  }
+
+  /** `config`: lines that come before the defaults, so that they win (sshd_config(5): the first value is used). */
+  static async start(options: { config?: readonly string[]; listen?: readonly string[] } = {}): Promise<Sshd> {
+    const folder = await mkdtemp(join(tmpdir(), 'sshd-'));
+    await chmod(folder, 0o755);
+    const port = await freePort();
+    for (const [account, owner] of [
+      ['user', uid],
+      ['root', 0],
+    ] as const) {
+      await mkdir(join(folder, 'home', account), { recursive: true });
+      await chown(join(folder, 'home', account), owner, owner);
+    }
+    for (const type of ['ed25519', 'ecdsa'])
+      await run('ssh-keygen', ['-q', '-t', type, '-N', '', '-C', 'host', '-f', join(folder, `host_${type}`)]);
+    await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'login', '-f', join(folder, 'id_ed25519')]);
+    await writeFile(join(folder, 'authorized_keys'), await readFile(join(folder, 'id_ed25519.pub')));
+    const names = (options.listen ?? ['127.0.0.1']).map((address) => `[${address}]:${port}`).join(',');
+    const hostKey = await readFile(join(folder, 'host_ed25519.pub'), 'utf8');
+    await writeFile(join(folder, 'known_hosts'), `${names} ${hostKey}`);
+    await writeFile(
+      join(folder, 'passwd'),
+      `root:x:0:0::${folder}/home/root:/bin/bash\nsshd:x:100:65534::/run/sshd:/usr/sbin/nologin\nuser:x:${uid}:${uid}::${folder}/home/user:/bin/sh\nlocked:x:${uid + 1}:${uid}::/:/usr/sbin/nologin\n`,
+    );
+    await writeFile(
+      join(folder, 'sshd_config'),
+      [
+        ...(options.config ?? []),
+        `Port ${port}`,
+        ...(options.listen ?? ['127.0.0.1']).map((address) => `ListenAddress ${address}`),
+        `HostKey ${folder}/host_ed25519`,
+        `HostKey ${folder}/host_ecdsa`,
+        `AuthorizedKeysFile ${folder}/authorized_keys`,
+        'PidFile none',
+        'StrictModes no',
+        'UsePAM no',
+        'PasswordAuthentication no',
+        'KbdInteractiveAuthentication no',
+        'PermitRootLogin prohibit-password',
+        'PrintMotd no',
+        'LogLevel ERROR',
+        'Subsystem sftp internal-sftp',
+        '',
+      ].join('\n'),
+    );
+    const child = spawn(
+      'unshare',
+      [
+        '--mount',
+        '--propagation',
+        'private',
+        'sh',
+        '-c',
+        'mount --bind "$0/passwd" /etc/passwd && mount -t tmpfs tmpfs /run && mkdir -m 755 /run/sshd && exec "$1" -D -e -f "$0/sshd_config"',
+        folder,
+        sshdPath,
+      ],
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    let said = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    const exited = new Promise<void>((resolve) => {
+      child.once('exit', () => {
+        resolve();
+      });
+    });
+    const stop = async (): Promise<void> => {
+      child.kill();
+      await exited;
+      await rm(folder, { recursive: true, force: true });
+    };
+    for (let tries = 0; !(await accepts(port)); tries += 1) {
+      if (child.exitCode !== null || tries > 100) {
+        await stop();
+        throw new Error(`sshd did not start: ${said}`);
+      }
+      await sleep(30);
+    }
+    if (child.pid === undefined) throw new Error('sshd has no process id');
+    return new Sshd(folder, port, child.pid, stop);
+  }
+
+  home(account: 'user' | 'root'): string {
+    return join(this.folder, 'home', account);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stop();
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  const { promise, resolve } = Promise.withResolvers<number>();
+  server.listen(0, '127.0.0.1', () => {
+    const address = server.address();
+    resolve(typeof address === 'object' && address !== null ? address.port : 0);
+  });
+  const port = await promise;
+  server.close();
+  return port;
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(port, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => {
+      resolve(false);
+    });
+  });
+}
