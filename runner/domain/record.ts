@@ -47,6 +47,8 @@ export type RecordBody =
       };
     }
   | { readonly type: 'run-resumed'; readonly data: { readonly operator: string; readonly setAside?: string } }
+  /** Written before a host is touched for the first time. */
+  | { readonly type: 'reaching'; readonly data: { readonly target: string; readonly account: string } }
   | { readonly type: 'host'; readonly data: HostReached }
   | { readonly type: 'intent'; readonly data: Intent }
   | { readonly type: 'execution'; readonly data: Execution }

@@ -1,0 +1,57 @@
+import type { AuthorizedTarget } from '../domain/authorize.ts';
+import type { CleanupResult, CleanupStep, LeftBehind } from '../domain/execution.ts';
+import { TransportFailure } from '../ports.ts';
+import type { Host } from './host.ts';
+import { argument, byHand, cleanUp } from './host-shell.ts';
+
+/** Long enough for a slow host; clean-up is never cut short by the run's own signal. */
+const timeoutMs = 60_000;
+
+/**
+ * Undoes everything that an intent named. Never throws: what could not be undone, or not be shown to be undone, comes back as
+ * left behind, with what a person does about it. Carrying it out twice is harmless.
+ */
+export async function undo(
+  host: Host,
+  target: AuthorizedTarget,
+  steps: readonly CleanupStep[],
+): Promise<CleanupResult> {
+  if (steps.length === 0) return { done: [], leftBehind: [] };
+  const left = (step: CleanupStep, because: string): LeftBehind => ({
+    target: target.target.id,
+    account: target.account.name,
+    ...byHand(step),
+    because,
+  });
+  let output = '';
+  let trouble = 'the host did not confirm it';
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    try {
+      const outcome = await host.run(target, cleanUp(steps), { timeoutMs, signal: AbortSignal.timeout(2 * timeoutMs) });
+      output = new TextDecoder().decode(outcome.stdout);
+      const stderr = new TextDecoder().decode(outcome.stderr).trim();
+      if (stderr !== '') trouble = stderr;
+      break;
+    } catch (error) {
+      if (!(error instanceof TransportFailure)) throw error;
+      trouble = error.message;
+      if (error.class !== 'lost') break;
+    }
+  }
+  const lines = output.split('\n');
+  const done: string[] = [];
+  const leftBehind: LeftBehind[] = [];
+  for (const step of steps) {
+    const told = said(step);
+    const refusal = lines.find((line) => line.startsWith(`left ${step.kind} ${argument(step)}`));
+    if (lines.includes(told)) done.push(`${step.kind} ${argument(step)}`);
+    else leftBehind.push(left(step, refusal?.slice(`left ${step.kind} ${argument(step)}: `.length) ?? trouble));
+  }
+  return { done, leftBehind };
+}
+
+function said(step: CleanupStep): string {
+  return step.kind === 'remove' || step.kind === 'remove-if-empty'
+    ? `done ${step.kind} ${step.path}`
+    : `done ${step.kind}`;
+}

@@ -1,0 +1,134 @@
+import type { AuthorizedTarget } from '../domain/authorize.ts';
+import type { Reason } from '../domain/fact.ts';
+import { type ClockOffset, duration, elapsed, epochMs } from '../domain/time.ts';
+import { type Command, type CommandOutcome, type Session, type Transport, TransportFailure } from '../ports.ts';
+import { probe } from './host-shell.ts';
+
+/** What was learnt of a host when it was first reached. */
+export type Probe = {
+  readonly home: string;
+  readonly clock?: ClockOffset;
+  /** Folders that were asked about and did not exist. */
+  readonly absent: ReadonlySet<string>;
+};
+
+/**
+ * One account on one host for the whole run: the connection is made when first needed and again after it was lost. A refused
+ * login or host key is final.
+ */
+export class Host implements AsyncDisposable {
+  readonly #transport: Transport;
+  #session: Promise<Session> | undefined;
+  #refused: Reason | undefined;
+  #losses = 0;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /** Throws {@link TransportFailure}. */
+  async session(target: AuthorizedTarget, signal: AbortSignal): Promise<Session> {
+    if (this.#refused !== undefined) throw new TransportFailure('login', this.#refused.detail);
+    this.#session ??= this.#transport.connect(target, signal);
+    try {
+      return await this.#session;
+    } catch (error) {
+      this.#session = undefined;
+      if (error instanceof TransportFailure && (error.class === 'login' || error.class === 'host-key'))
+        this.#refused = { class: error.class, detail: error.message };
+      throw error;
+    }
+  }
+
+  /** Runs `use` on the session; after a lost connection the next call connects anew, three times at most. */
+  async use<T>(target: AuthorizedTarget, signal: AbortSignal, use: (session: Session) => Promise<T>): Promise<T> {
+    const session = await this.session(target, signal);
+    try {
+      return await use(session);
+    } catch (error) {
+      if (error instanceof TransportFailure && error.class === 'lost' && this.#losses < 3) {
+        this.#losses += 1;
+        this.#session = undefined;
+      }
+      throw error;
+    }
+  }
+
+  run(
+    target: AuthorizedTarget,
+    command: Command,
+    limit: { timeoutMs: number; signal: AbortSignal },
+  ): Promise<CommandOutcome> {
+    return this.use(target, limit.signal, (session) =>
+      session.run(command, { timeout: duration(limit.timeoutMs), signal: limit.signal }),
+    );
+  }
+
+  /** First touch: home, clock, interpreter, which folders are there. Throws {@link TransportFailure}; `not-started` without Python. */
+  async probe(target: AuthorizedTarget, folders: readonly string[], signal: AbortSignal): Promise<Probe> {
+    const { interpreter } = target.target;
+    const outcome = await this.run(target, probe(interpreter, folders), { timeoutMs: 20_000, signal });
+    const text = new TextDecoder().decode(outcome.stdout);
+    const value = (key: string): string | undefined =>
+      text
+        .split('\n')
+        .find((line) => line.startsWith(`${key} `))
+        ?.slice(key.length + 1);
+    const home = value('home');
+    if (home === undefined || !home.startsWith('/'))
+      throw new TransportFailure(
+        'protocol',
+        `${target.target.id} did not say where the home of ${target.account.name} is`,
+      );
+    if (value('interpreter') === undefined)
+      throw new TransportFailure(
+        'not-started',
+        `${target.target.id} has no executable ${interpreter}; set interpreter in the inventory`,
+      );
+    const clock = offset(value('clock'), outcome);
+    return {
+      home,
+      ...(clock === undefined ? {} : { clock }),
+      absent: new Set(text.split('\n').flatMap((line) => (line.startsWith('absent ') ? [line.slice(7)] : []))),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const session = await this.#session?.catch(() => undefined);
+    await session?.[Symbol.asyncDispose]();
+  }
+}
+
+/** The host's clock was read somewhere between the start and the end of the command: half of that is the uncertainty. */
+function offset(seconds: string | undefined, outcome: CommandOutcome): ClockOffset | undefined {
+  const theirs = Number.parseFloat(seconds ?? '') * 1_000;
+  if (!Number.isFinite(theirs)) return undefined;
+  const half = elapsed(outcome.startedAt, outcome.endedAt) / 2;
+  // BusyBox and BSD have no %N: whole seconds add half a second of doubt.
+  const coarse = /^\d+\.\d{3,}$/.test(seconds ?? '') ? 0 : 500;
+  return {
+    offsetMs: Math.round(theirs + coarse - (epochMs(outcome.startedAt) + half)),
+    uncertaintyMs: Math.ceil(half + coarse),
+  };
+}
+
+/** A transport's failure as a reason why something was not run. */
+export function failureReason(error: TransportFailure): Reason {
+  switch (error.class) {
+    case 'unreachable':
+    case 'protocol':
+    case 'cut-short':
+      return { class: error.class, detail: error.message };
+    case 'host-key':
+    case 'login':
+    case 'not-started':
+      return { class: error.class, detail: error.message };
+    case 'lost':
+      return { class: 'broken-off', detail: error.message };
+    case 'aborted':
+      return { class: 'interrupted', detail: error.message };
+    case 'not-found':
+    case 'file':
+      return { class: 'not-started', detail: error.message };
+  }
+}

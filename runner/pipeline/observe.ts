@@ -1,0 +1,220 @@
+import type { EvidenceRef } from '../domain/evidence.ts';
+import type { Reason } from '../domain/fact.ts';
+import { nonEmpty, type NonEmpty } from '../domain/non-empty.ts';
+import type { OnProgress } from '../domain/progress.ts';
+import type { Observation, Observed } from '../domain/record.ts';
+import type { AlertHit, Answer, EventHit, Question, RuleHealth, Trace } from '../domain/siem.ts';
+import { type ClockOffset, duration, earlier, elapsed, epochMs, type Instant, later, shift } from '../domain/time.ts';
+import { type Clock, type Journal, type SiemAdapter, SiemFailure } from '../ports.ts';
+import type { Executed } from './establish.ts';
+
+export type ObserveRequest = {
+  readonly siem: string;
+  readonly adapter: SiemAdapter;
+  readonly executed: readonly Executed[];
+  /** Per target: the names under which this SIEM knows it. */
+  readonly hosts: Readonly<Record<string, readonly string[]>>;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly progress: OnProgress;
+};
+
+/** Events are looked for this much to either side: a host's clock may be off by it without anything being lost. */
+const skewMs = 600_000;
+const mostHits = 50_000;
+const firstPollMs = 1_000;
+const slowestPollMs = 15_000;
+
+/**
+ * Asks one SIEM about all executions until the last `observeFor` is over, all open traces in one query, and once more after
+ * that: only the last answer can prove that something is not there. Never throws for what the SIEM does. Throws the signal's
+ * reason when it fires.
+ */
+export async function observe(request: ObserveRequest): Promise<Observation> {
+  const { siem, adapter, executed, journal, clock, signal, progress } = request;
+  const watched = executed.flatMap(({ plan, execution }) => {
+    const expect = plan.expect.find((one) => one.siem === siem);
+    const hosts = nonEmpty(request.hosts[plan.target] ?? []);
+    return expect === undefined || hosts === undefined || execution.outcome.kind === 'not-run'
+      ? []
+      : [{ expect, execution, trace: traceOf(execution, hosts) }];
+  });
+  const traces = nonEmpty(watched.map(({ trace }) => trace));
+  const startedAt = clock.now();
+  const journalPoll = new Polls(siem, journal);
+  if (traces === undefined) return nothingToAsk(siem, startedAt);
+  const until = watched.reduce<Instant>(
+    (last, { expect, execution }) => later(last, shift(execution.endedAt, expect.observeFor)),
+    startedAt,
+  );
+  const from = watched.reduce<Instant>((first, { execution }) => earlier(first, execution.startedAt), startedAt);
+  const sources = [...new Set(watched.flatMap(({ expect }) => expect.sources))].sort();
+  const rules = [...new Set(watched.flatMap(({ expect }) => expect.rules))].sort();
+  const offsets = watched.map(({ execution }) => Math.abs(execution.clock?.offsetMs ?? 0));
+  const skew = skewMs + Math.max(0, ...offsets);
+  const question = (): Question => ({
+    traces,
+    sources,
+    window: { from: shift(from, -skew), to: shift(clock.now(), skew), basis: 'event' },
+    limit: mostHits,
+  });
+  progress({ kind: 'observing', siem, seconds: Math.max(0, elapsed(startedAt, until) / 1000), traces: traces.length });
+
+  const events = new Gathered<EventHit>(({ marker, id }) => `${marker} ${id}`);
+  const alerts = new Gathered<AlertHit>(({ marker, id }) => `${marker} ${id}`);
+  const offset = await clockOf(adapter, clock, signal, journalPoll);
+  let polls = 0;
+  let askedAt: Instant;
+  let wait = firstPollMs;
+  do {
+    const left = elapsed(clock.now(), until);
+    if (left > 0) await clock.sleep(duration(Math.min(wait, left)), signal);
+    signal.throwIfAborted();
+    wait = Math.min(wait * 1.5, slowestPollMs);
+    askedAt = clock.now();
+    polls += 1;
+    events.take(await journalPoll.ask('events', () => adapter.events(question(), signal)));
+    alerts.take(await journalPoll.ask('alerts', () => adapter.alerts(question(), signal)));
+    progress({
+      kind: 'poll',
+      siem,
+      events: events.size,
+      alerts: alerts.size,
+      secondsLeft: Math.max(0, elapsed(clock.now(), until) / 1000),
+      ...(events.trouble === undefined ? {} : { trouble: events.trouble }),
+    });
+  } while (askedAt < until);
+
+  const health = new Gathered<RuleHealth>(({ rule }) => rule);
+  const ours = offset?.offsetMs ?? 0;
+  const window = { from: shift(from, ours - 1_000), to: shift(askedAt, ours) };
+  health.take(await journalPoll.ask('rules', () => adapter.rules({ rules, window }, signal)));
+  const observation: Observation = {
+    siem,
+    from: startedAt,
+    until: askedAt,
+    ...(offset === undefined ? {} : { clock: offset }),
+    polls,
+    events: events.observed(),
+    alerts: alerts.observed(),
+    rules: health.observed(),
+  };
+  await journal.append({ type: 'observation', data: observation });
+  return observation;
+}
+
+function traceOf(execution: Executed['execution'], hosts: NonEmpty<string>): Trace {
+  const offset = execution.clock?.offsetMs ?? 0;
+  const told = execution.receipt.finished ?? execution.receipt.started;
+  return {
+    marker: execution.marker,
+    hosts,
+    processes:
+      told === undefined
+        ? []
+        : [{ pid: told.pid, executable: told.executable, startedAt: execution.receipt.started?.time ?? told.time }],
+    // On the host's own clock, which is what event times are by.
+    window: { from: shift(execution.startedAt, offset - 2_000), to: shift(execution.endedAt, offset + 2_000) },
+  };
+}
+
+/** Hits of all answers so far, each once, and how the last answer ended. */
+class Gathered<H> {
+  readonly #key: (hit: H) => string;
+  readonly #hits = new Map<string, H>();
+  #last: { complete: Observed<H>['complete']; exchanges: readonly EvidenceRef[] } = {
+    complete: { yes: false, because: { class: 'still-waiting', detail: 'the SIEM was not asked' } },
+    exchanges: [],
+  };
+
+  constructor(key: (hit: H) => string) {
+    this.#key = key;
+  }
+
+  take(answer: Answer<H> | { readonly failure: Reason; readonly exchanges: readonly EvidenceRef[] }): void {
+    if ('failure' in answer) {
+      this.#last = { complete: { yes: false, because: answer.failure }, exchanges: answer.exchanges };
+      return;
+    }
+    for (const hit of answer.hits) this.#hits.set(this.#key(hit), hit);
+    this.#last = { complete: answer.complete, exchanges: answer.exchanges };
+  }
+
+  get size(): number {
+    return this.#hits.size;
+  }
+
+  get trouble(): string | undefined {
+    return this.#last.complete.yes ? undefined : this.#last.complete.because.detail;
+  }
+
+  observed(): Observed<H> {
+    return { hits: [...this.#hits.values()], ...this.#last };
+  }
+}
+
+/** Asks, and writes into the journal that it asked and how that went. A failure of the SIEM becomes a value here. */
+class Polls {
+  readonly #siem: string;
+  readonly #journal: Journal;
+
+  constructor(siem: string, journal: Journal) {
+    this.#siem = siem;
+    this.#journal = journal;
+  }
+
+  async ask<H>(
+    question: 'events' | 'alerts' | 'rules',
+    ask: () => Promise<Answer<H>>,
+  ): Promise<Answer<H> | { readonly failure: Reason; readonly exchanges: readonly EvidenceRef[] }> {
+    try {
+      const answer = await ask();
+      const data = { hits: answer.hits.length, complete: answer.complete.yes, exchanges: answer.exchanges };
+      await this.#journal.append({ type: 'poll', data: { siem: this.#siem, question, ...data } });
+      return answer;
+    } catch (error) {
+      return { ...(await this.failed(question, error)) };
+    }
+  }
+
+  async failed(
+    question: 'events' | 'alerts' | 'rules' | 'ping',
+    error: unknown,
+  ): Promise<{ readonly failure: Reason; readonly exchanges: readonly EvidenceRef[] }> {
+    if (!(error instanceof SiemFailure)) throw error;
+    const failed = { failure: error.reason, exchanges: error.exchanges };
+    await this.#journal.append({ type: 'poll', data: { siem: this.#siem, question, ...failed } });
+    return failed;
+  }
+}
+
+async function clockOf(
+  adapter: SiemAdapter,
+  clock: Clock,
+  signal: AbortSignal,
+  polls: Polls,
+): Promise<ClockOffset | undefined> {
+  const asked = clock.now();
+  try {
+    const { serverTime } = await adapter.ping(signal);
+    if (serverTime === undefined) return undefined;
+    const half = elapsed(asked, clock.now()) / 2;
+    return { offsetMs: Math.round(epochMs(serverTime) - (epochMs(asked) + half)), uncertaintyMs: Math.ceil(half) };
+  } catch (error) {
+    await polls.failed('ping', error);
+    return undefined;
+  }
+}
+
+function nothingToAsk(siem: string, at: Instant): Observation {
+  const none = {
+    hits: [],
+    complete: {
+      yes: false as const,
+      because: { class: 'not-started' as const, detail: 'nothing was run, so nothing was asked' },
+    },
+    exchanges: [],
+  };
+  return { siem, from: at, until: at, polls: 0, events: none, alerts: none, rules: none };
+}
