@@ -30,9 +30,12 @@ export async function startAuditDaemon(stateDir: string): Promise<ProcessRef> {
   return daemon;
 }
 
-/** Ends the lab's audit daemon, known by its configuration folder. Returns what could not be ended. */
-export async function stopAuditDaemon(): Promise<readonly ProcessRef[]> {
-  const daemons = findAuditDaemons();
+/**
+ * Ends the lab's audit daemon, known by its configuration folder. `last` is the one that was started last: when it was
+ * killed, its pid file is still there. Returns what could not be ended.
+ */
+export async function stopAuditDaemon(last: ProcessRef | undefined): Promise<readonly ProcessRef[]> {
+  const daemons = [...findAuditDaemons(), ...(last === undefined ? [] : [last])];
   const left = await endProcesses(findAuditDaemons, 3000);
   if (daemons.some(({ pid }) => pidFileSays(pid))) rmSync(PID_FILE, { force: true });
   return left;

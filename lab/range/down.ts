@@ -11,7 +11,7 @@ import { findAuditDaemons, stopAuditDaemon } from './auditd.ts';
 import { RUNTIME_DIR, runtimeFiles, stateFiles } from './layout.ts';
 import { endProcesses, listProcesses, processesOfLabHosts } from './processes.ts';
 import type { ProcessRef } from './processes.ts';
-import { stopSiem } from './siem.ts';
+import { findSiem, stopSiem } from './siem.ts';
 import { removeState } from './state.ts';
 import type { LabState } from './state.ts';
 
@@ -44,7 +44,7 @@ export async function takeDown(
   if (wasUp) {
     await attempt('the lab’s audit rules', deleteLabRules);
     await attempt('the kernel’s audit settings', () => restoreAudit(state));
-    await attempt('the audit daemon', stopAuditDaemon);
+    await attempt('the audit daemon', () => stopAuditDaemon(state?.auditd));
     await attempt('the lab hosts', () => endProcesses(labProcesses, 1500));
     await attempt('the lab’s SIEM', stopSiem);
   }
@@ -65,7 +65,7 @@ async function restoreAudit(state: LabState | undefined): Promise<void> {
 
 async function findRemains(state: LabState | undefined): Promise<readonly string[]> {
   const remains: string[] = [];
-  for (const { pid } of [...labProcesses(), ...findAuditDaemons()])
+  for (const { pid } of [...labProcesses(), ...findAuditDaemons(), ...findSiem()])
     remains.push(`process ${pid} does not end; try: kill -9 ${pid}`);
   if (existsSync(RUNTIME_DIR)) remains.push(`the folder ${RUNTIME_DIR}; try: rm -r ${RUNTIME_DIR}`);
   const rules = await listLabRules();

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { readFileSync, readdirSync } from 'node:fs';
 import { LAB_ADDRESS, LAB_HOSTS } from './layout.ts';
+import { processRef } from './processes.ts';
 import { LabRefused } from './refused.ts';
 
 /** Throws {@link LabRefused} when a port of the lab is taken. */
@@ -42,6 +43,8 @@ function uidsOfProcesses(): ReadonlySet<number> {
   const uids = readdirSync('/proc').flatMap((name) => {
     if (!/^\d+$/.test(name)) return [];
     try {
+      // Not of zombies: those of an earlier lab wait for a parent that may take its time.
+      if (processRef(Number(name)) === undefined) return [];
       return Number(/^Uid:\s+(\d+)/m.exec(readFileSync(`/proc/${name}/status`, 'utf8'))?.[1]);
     } catch {
       return [];

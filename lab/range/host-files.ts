@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { execa } from 'execa';
 import { LAB_ADDRESS, LAB_HOSTS, RUNTIME_DIR, hostFiles, runtimeFiles, stateFiles } from './layout.ts';
@@ -71,6 +71,8 @@ function writeEtc(host: LabHost, authorizedKeys: string): void {
   write('hostname', lines([name]));
   write('hosts', lines(['127.0.0.1 localhost', `127.0.1.1 ${name}`, '::1 localhost']));
   write('crontab', '');
+  // cron takes the newest of these and the spool as its database's age, in whole seconds; see host-setup.sh.
+  for (const entry of ['crontab', 'cron.d']) utimesSync(path.join(hostFiles(name).etc, entry), 0, 0);
   write('cron.allow', lines([account]));
   // Not the machine's own stacks: they may ask a directory, run programs at login (motd) or register the session with logind.
   const stack = [

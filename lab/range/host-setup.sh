@@ -53,6 +53,8 @@ private /var/spool/cron 0755 4m
 mkdir /var/spool/cron/crontabs
 chgrp crontab /var/spool/cron/crontabs
 chmod 1730 /var/spool/cron/crontabs
+# cron notices a new crontab by whole seconds: one installed in the second of its start must still be newer.
+touch -d @0 /var/spool/cron/crontabs
 private /home 0755 128m
 mkdir -m 0700 "/home/$account"
 private /srv 0755 16m

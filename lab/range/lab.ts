@@ -27,6 +27,8 @@ export interface UpOptions {
   readonly waitMs?: number;
   /** Whether the lab may be taken for abandoned, and removed by the next `up`, once this process has ended. */
   readonly tied?: boolean;
+  /** Leaves the SIEM out; the caller listens for the hosts' syslog lines instead, or nobody does. */
+  readonly withoutSiem?: boolean;
   /** Receives progress, a line each. */
   readonly log?: (line: string) => void;
 }
@@ -46,7 +48,7 @@ export async function up(options: UpOptions): Promise<LabStatus> {
     const remainingMs = Math.max(0, until - Date.now());
     const status = await withLabLock(`bringing the lab up for ${stateDir}`, remainingMs, async () => {
       const other = await clearTheWay(stateDir, log);
-      if (other === undefined) return bringUp({ stateDir, tied: options.tied ?? false, installed, log });
+      if (other === undefined) return bringUp({ ...options, stateDir, installed, log });
       if (other.stateDir === stateDir) return statusOf(stateDir);
       if (Date.now() >= until) throw heldBy(other);
       return undefined;
@@ -99,12 +101,9 @@ async function clearTheWay(stateDir: string, log: (line: string) => void): Promi
   return undefined;
 }
 
-async function bringUp(options: {
-  readonly stateDir: string;
-  readonly tied: boolean;
-  readonly installed: readonly string[];
-  readonly log: (line: string) => void;
-}): Promise<LabStatus> {
+async function bringUp(
+  options: UpOptions & { installed: readonly string[]; log: (line: string) => void },
+): Promise<LabStatus> {
   const { stateDir, log } = options;
   const auditBefore = settingsOf(await assertAuditFree());
   await assertLoginIdFree(ownLoginId());
@@ -118,7 +117,7 @@ async function bringUp(options: {
     since: new Date().toISOString(),
     stateDir,
     by,
-    tied: options.tied,
+    tied: options.tied ?? false,
     auditBefore,
     hosts: LAB_HOSTS.map(({ name }) => ({ name })),
     installed: [...options.installed],
@@ -127,7 +126,7 @@ async function bringUp(options: {
   makeRuntimeDir();
   saveState(state);
   try {
-    await startEverything(state, log);
+    await startEverything(state, log, { withSiem: options.withoutSiem !== true });
   } catch (error) {
     const { leftBehind } = await takeDown(state, stateDir, { dropLogs: false });
     throw leftBehind.length === 0
@@ -138,7 +137,11 @@ async function bringUp(options: {
 }
 
 /** In this order: processes made before audit is on for the first time since boot would never be audited. */
-async function startEverything(state: LabState, log: (line: string) => void): Promise<void> {
+async function startEverything(
+  state: LabState,
+  log: (line: string) => void,
+  { withSiem }: { withSiem: boolean },
+): Promise<void> {
   const { stateDir } = state;
   log('writing keys and configuration');
   await writeHostFiles(stateDir);
@@ -149,9 +152,11 @@ async function startEverything(state: LabState, log: (line: string) => void): Pr
   await switchAuditOn(state.auditBefore);
   log(`starting ${LAB_HOSTS.map(({ name, port }) => `${name} on port ${port}`).join(' and ')}`);
   await Promise.all(state.hosts.map((host) => startHost(host, state)));
+  if (!withSiem) return;
   log('starting the SIEM');
   const siem = await startSiem(state);
-  if (siem !== undefined) state.siem = siem;
+  if (siem === undefined) return;
+  state.siem = siem;
   saveState(state);
 }
 
