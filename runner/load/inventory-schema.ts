@@ -1,0 +1,114 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { dateText, durationText, hostName, idText, instantText, line, prose, ruleId } from './texts.ts';
+
+const span = z.strictObject({ from: instantText, to: instantText });
+/** `HH:MM`, up to the end of the day, `24:00`. */
+const clockTime = z
+  .string()
+  .regex(/^(?:[01]\d|2[0-3]):[0-5]\d$|^24:00$/, "write a time of day in quotes, '08:30', up to '24:00'")
+  .transform((text) => Number(text.slice(0, 2)) * 60 + Number(text.slice(3)));
+
+export const weekDays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
+
+export const engagementSection = z.strictObject({
+  id: idText,
+  authorizedBy: line(200),
+  contacts: z.array(line(200)).min(1, 'name at least one person to call').max(50),
+  changeTicket: line(100).exactOptional(),
+  allowedSigners: line(1_000).exactOptional(),
+  signedPlans: z.boolean().default(false),
+  neverTouch: z.array(line(253)).max(10_000).default([]),
+  sink: z.union([z.literal('loopback'), hostName]).default('loopback'),
+});
+
+export const windowEntry = z.strictObject({
+  id: idText,
+  groups: z.array(idText).min(1, 'name at least one group of targets'),
+  span: span.exactOptional(),
+  weekly: z
+    .strictObject({
+      days: z.array(z.enum(weekDays)).min(1, 'name at least one day'),
+      from: clockTime.refine((minute) => minute < 1_440, "a window opens at '23:59' at the latest"),
+      to: clockTime,
+      timeZone: z.string().refine(isTimeZone, 'use a name of the time zone database, such as Europe/Berlin or Etc/UTC'),
+    })
+    .exactOptional(),
+  freezes: z.array(z.strictObject({ ...span.shape, because: line(200) })).default([]),
+  cleanupReserve: durationText('0s', '1d').prefault('5m'),
+});
+
+export const targetEntry = z.strictObject({
+  id: hostName,
+  platform: z.enum(['windows', 'macos', 'linux', 'esxi']),
+  address: z
+    .string()
+    .refine((text) => isIP(text) !== 0 || hostName.safeParse(text).success, 'use a host name or an IP address'),
+  // What else belongs here is the plug-in's to say: see plugin-settings.ts.
+  transport: z.looseObject({ kind: z.string() }),
+  accounts: z
+    .array(
+      z.looseObject({
+        name: z
+          .string()
+          .regex(/^[A-Za-z0-9_][A-Za-z0-9_.@\\-]{0,103}\$?$/, 'use a login name: letters, digits, _ . @ \\ and -'),
+      }),
+    )
+    .min(1, 'name at least one account')
+    .max(50),
+  interpreter: line(400).regex(/^(?:\/|[A-Za-z]:[\\/])/, 'use the absolute path of the Python interpreter'),
+  groups: z.array(idText).min(1, 'name at least one group; the windows of its groups say when it may be touched'),
+  role: idText,
+  owner: line(200),
+  criticality: z.enum(['low', 'medium', 'high']),
+  zone: idText,
+  names: z.record(z.string(), z.array(hostName).min(1, 'give at least one name, or leave the key out')).default({}),
+  fidelity: z.enum(['real', 'stand-in']),
+  parallel: z.number().int().min(1).max(8, "use at most 8: sshd's own limit is 10 sessions per connection").default(4),
+});
+
+export const siemEntry = z.looseObject({ id: idText, kind: z.string() });
+
+const pattern = line(200);
+
+export const overlayEntry = z.strictObject({
+  scenarios: z.array(pattern).min(1, "name at least one scenario, or '*' for all"),
+  roles: z.array(pattern).min(1, 'name a role, or leave the key out').exactOptional(),
+  siems: z.array(idText).min(1, 'name a SIEM, or leave the key out').exactOptional(),
+  rule: ruleId.exactOptional(),
+  rules: z.array(ruleId).max(50).exactOptional(),
+  stance: z.enum(['must-alert', 'must-stay-quiet', 'known-gap', 'not-collected']).exactOptional(),
+  because: prose(500).exactOptional(),
+  owner: line(200).exactOptional(),
+  until: dateText.exactOptional(),
+  within: durationText('1s', '7d').exactOptional(),
+  observeFor: durationText('1s', '7d').exactOptional(),
+  attribution: z.enum(['exact', 'correlated']).exactOptional(),
+  notCollected: z.array(line(300)).min(1, 'name a log source, or leave the key out').exactOptional(),
+});
+
+export const limitsSection = z.strictObject({
+  hosts: z.number().int().min(1).max(10_000).default(8),
+  perZone: z.number().int().min(1).max(10_000).default(8),
+});
+
+/** `inventory.yaml` as the user writes it; settings of plug-ins are open here and checked against the plug-in's own schema. */
+export const inventoryFile = z.strictObject({
+  engagement: engagementSection,
+  windows: z.array(windowEntry).min(1, 'without a window nothing may be touched'),
+  targets: z.array(targetEntry).min(1, 'name at least one target'),
+  siems: z.array(siemEntry).min(1, 'name at least one SIEM').max(20),
+  expectations: z.array(overlayEntry).default([]),
+  limits: limitsSection.prefault({}),
+});
+
+export type InventoryFile = z.output<typeof inventoryFile>;
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return /^[A-Za-z]/.test(name);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,120 @@
+import type { Account, Inventory, Overlay, Siem, Target, Window } from '../domain/inventory.ts';
+import { checkObject, listAt } from './check.ts';
+import { inventoryProblems, type InventoryReferences } from './inventory-checks.ts';
+import {
+  type InventoryFile,
+  inventoryFile,
+  overlayEntry,
+  targetEntry,
+  weekDays,
+  windowEntry,
+} from './inventory-schema.ts';
+import { isPluginSetting, type Plugins, type Settings, siemSettings, targetSettings } from './plugin-settings.ts';
+import { type Loaded, loaded, type Problem } from './problem.ts';
+import { readYamlFile, type YamlFile } from './yaml-file.ts';
+
+/** An inventory of 3,000 hosts has some 2 MB. */
+const maxBytes = 16_777_216;
+
+/**
+ * Reads `inventory.yaml`, or says all that is wrong with it. Never throws for what the file holds, and never repeats a value
+ * of a plug-in's settings, since a secret may stand there where its reference belongs.
+ */
+export async function loadInventory(
+  file: string,
+  plugins: Plugins,
+  references: InventoryReferences = {},
+): Promise<Loaded<Inventory>> {
+  const { source, problems } = await readYamlFile(file, { maxBytes });
+  if (source === undefined) return loaded<Inventory>(undefined, problems);
+  const read = readInventory(source, plugins, references);
+  return loaded(read.inventory, [...problems, ...read.problems]);
+}
+
+/** As {@link loadInventory}, for a file that was read already. */
+export function readInventory(
+  source: YamlFile,
+  plugins: Plugins,
+  references: InventoryReferences,
+): { readonly inventory?: Inventory; readonly problems: readonly Problem[] } {
+  const checked = checkObject(source, [], inventoryFile, { quiet: isPluginSetting });
+  const entries = <T>(list: string, read: (path: [string, number]) => T): T[] =>
+    listAt(source.value, [list]).map((_, index) => read([list, index]));
+  const settings = {
+    targets: entries('targets', (path) => targetSettings(source, path, plugins.transports)),
+    siems: entries('siems', (path) => siemSettings(source, path, plugins.siems)),
+  };
+  const problems = [
+    ...checked.problems,
+    ...settings.targets.flatMap(({ transport, accounts }) => [transport, ...accounts].flatMap((part) => part.problems)),
+    ...settings.siems.flatMap((part) => part.problems),
+    ...inventoryProblems(
+      source,
+      {
+        windows: entries('windows', (path) => ({ path, fields: checkObject(source, path, windowEntry).fields })),
+        targets: entries('targets', (path) => ({ path, fields: checkObject(source, path, targetEntry).fields })),
+        expectations: entries('expectations', (path) => ({
+          path,
+          fields: checkObject(source, path, overlayEntry).fields,
+        })),
+      },
+      references,
+    ),
+  ];
+  const file = checked.whole;
+  if (file === undefined || problems.length > 0) return { problems };
+  return { inventory: toInventory(file, source, settings), problems };
+}
+
+type AllSettings = {
+  readonly targets: readonly ReturnType<typeof targetSettings>[];
+  readonly siems: readonly Settings[];
+};
+
+function toInventory(file: InventoryFile, source: YamlFile, settings: AllSettings): Inventory {
+  const siems = file.siems.map(({ id, kind }, index): Siem => ({ id, kind, settings: settings.siems[index]?.value }));
+  return {
+    file: source.file,
+    sha256: source.sha256,
+    engagement: file.engagement,
+    windows: file.windows.flatMap(toWindow),
+    targets: file.targets.map((target, index) => toTarget(target, settings.targets[index], siems)),
+    siems,
+    expectations: file.expectations.map(toOverlay),
+    limits: file.limits,
+  };
+}
+
+/** A list, so that a window without a time, which the checks refuse, needs no made-up one. */
+function toWindow({ id, groups, span, weekly, freezes, cleanupReserve }: InventoryFile['windows'][number]): Window[] {
+  const common = { id, groups, freezes, cleanupReserve };
+  if (span !== undefined) return [{ ...common, open: { kind: 'span', ...span } }];
+  if (weekly === undefined) return [];
+  const { days, from, to, timeZone } = weekly;
+  const open = {
+    kind: 'weekly' as const,
+    days: days.map((day) => weekDays.indexOf(day) + 1),
+    fromMinute: from,
+    toMinute: to,
+    timeZone,
+  };
+  return [{ ...common, open }];
+}
+
+function toTarget(
+  { transport, accounts, names, ...rest }: InventoryFile['targets'][number],
+  settings: AllSettings['targets'][number] | undefined,
+  siems: readonly Siem[],
+): Target {
+  return {
+    ...rest,
+    transport: { kind: transport.kind, settings: settings?.transport.value },
+    accounts: accounts.map(({ name }, index): Account => ({ name, settings: settings?.accounts[index]?.value })),
+    // A SIEM for which the user gave no name knows the host under its id.
+    names: Object.fromEntries(siems.map(({ id }) => [id, names[id] ?? [rest.id]])),
+  };
+}
+
+function toOverlay({ rule, ...entry }: InventoryFile['expectations'][number]): Overlay {
+  return rule === undefined ? entry : { ...entry, rules: [rule] };
+}

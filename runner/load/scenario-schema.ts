@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import { contextFields } from '../domain/scenario.ts';
+import { dateText, durationText, line, prose, ruleId } from './texts.ts';
+
+const filePath = line(400);
+const context = z.array(z.enum(contextFields)).min(1, 'name at least one field');
+const stance = z.enum(['must-alert', 'must-stay-quiet', 'known-gap', 'not-collected']);
+const axes = {
+  interpreter: z.enum(['plain', 'renamed', 'symlink', 'shebang']),
+  invocation: z.enum(['file', '-c', 'stdin', 'module', 'zipapp']),
+  via: z.enum(['session', 'cron']),
+  at: filePath,
+  cwd: filePath,
+};
+
+/** What a variant may change; exactly one of them. */
+export const axisNames = ['interpreter', 'invocation', 'via', 'at', 'cwd'] as const;
+
+const stanceFields = {
+  stance: stance.exactOptional(),
+  because: line(500).exactOptional(),
+  owner: line(100).exactOptional(),
+  until: dateText.exactOptional(),
+};
+const ruleFields = {
+  rule: ruleId.exactOptional(),
+  rules: z.array(ruleId).min(1, 'name a rule, or leave the key out').max(20).exactOptional(),
+};
+
+const step = z.strictObject({
+  python: z.strictObject({
+    script: line(100).regex(/^[a-z][a-z0-9_-]*\.py$/, 'name a file of scenarios/payloads, such as receipt.py'),
+    at: axes.at.exactOptional(),
+    args: z.array(z.string().max(4_000, 'use at most 4000 characters')).max(50).default([]),
+    cwd: axes.cwd.exactOptional(),
+    interpreter: axes.interpreter.default('plain'),
+    invocation: axes.invocation.default('file'),
+    via: axes.via.default('session'),
+  }),
+  timeout: durationText('1s', '15m').prefault('30s'),
+});
+
+const variant = z.strictObject({
+  interpreter: axes.interpreter.exactOptional(),
+  invocation: axes.invocation.exactOptional(),
+  via: axes.via.exactOptional(),
+  at: axes.at.exactOptional(),
+  cwd: axes.cwd.exactOptional(),
+  context: context.exactOptional(),
+  ...stanceFields,
+  ...ruleFields,
+});
+
+/** A file below scenarios/PLATFORM, as the user writes it. */
+export const scenarioFile = z.strictObject({
+  title: line(120),
+  analytic: z.string().regex(/^AN\d{4}$/, 'use the id of an analytic, such as AN0174'),
+  element: line(50).exactOptional(),
+  purpose: z.enum(['emulation', 'twin', 'control']),
+  why: prose(1_000),
+  twinOf: line(200).exactOptional(),
+  channel: z.enum(['exec', 'shell']).default('exec'),
+  steps: z.array(step).min(1, 'write at least one step').max(20),
+  creates: z.array(filePath).max(20).default([]),
+  variants: z.array(variant).max(50).default([]),
+  expect: z.strictObject({
+    event: z.strictObject({
+      sources: z.array(line(300)).min(1, 'name at least one log source').max(20),
+      within: durationText('1s', '1d').prefault('60s'),
+      context,
+    }),
+    alert: z.strictObject({
+      ...ruleFields,
+      within: durationText('1s', '7d').prefault('5m'),
+      ...stanceFields,
+      stance,
+    }),
+  }),
+});
+
+export type ScenarioFile = z.output<typeof scenarioFile>;
+export type StepFile = ScenarioFile['steps'][number];
+export type VariantFile = ScenarioFile['variants'][number];

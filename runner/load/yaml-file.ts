@@ -1,0 +1,184 @@
+import { createHash } from 'node:crypto';
+import { open, stat } from 'node:fs/promises';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocuments, type YAMLError } from 'yaml';
+import type { Problem } from './problem.ts';
+import { toPlain } from './yaml-value.ts';
+
+export type Path = readonly (string | number)[];
+export type Position = { readonly line: number; readonly col: number };
+
+/** A YAML file as plain values, which still knows where each of them was written. */
+export type YamlFile = {
+  /** As it is shown to the user. */
+  readonly file: string;
+  /** Lower-case hex SHA-256 of the file's bytes. */
+  readonly sha256: string;
+  readonly value: unknown;
+  /** Where the value at `path` begins; for a path that does not exist: the key (or item) under which it would be. */
+  readonly at: (path: Path) => Position;
+  /** Where the key of the value at `path` begins. */
+  readonly keyAt: (path: Path) => Position;
+};
+
+/** `source` is absent when the file could not be understood; with only a doubled key, further checks can go on. */
+export type YamlRead = { readonly source?: YamlFile; readonly problems: readonly Problem[] };
+
+/**
+ * Reads one YAML 1.2 file of at most `maxBytes`. Never throws for what a file can hold: an unreadable, too large, binary or
+ * malformed file is a list of problems. `shownAs`: the name of the file in messages, as given when absent.
+ */
+export async function readYamlFile(
+  file: string,
+  { maxBytes, shownAs = file }: { readonly maxBytes: number; readonly shownAs?: string },
+): Promise<YamlRead> {
+  let bytes: Uint8Array;
+  try {
+    // Opening a pipe would wait for somebody to write to it.
+    if (!(await stat(file)).isFile())
+      return unreadable(shownAs, 'FILE_UNREADABLE', 'something that is no regular file', 'name a regular file');
+    bytes = await readAtMost(file, maxBytes + 1);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    const found = code === 'ENOENT' ? 'there is no such file' : `the file cannot be read (${code})`;
+    return unreadable(shownAs, 'FILE_UNREADABLE', found, 'name a file that exists and that you may read');
+  }
+  if (bytes.length > maxBytes)
+    return unreadable(
+      shownAs,
+      'FILE_TOO_LARGE',
+      `more than ${maxBytes} bytes`,
+      'is it the right file? split it if it is',
+    );
+  return readYaml(bytes, shownAs);
+}
+
+/** As {@link readYamlFile}, for bytes that were read already. */
+export function readYaml(bytes: Uint8Array, file: string): YamlRead {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return unreadable(file, 'FILE_NOT_UTF8', 'bytes that are not UTF-8 text', 'save the file as UTF-8');
+  }
+  const lines = new LineCounter();
+  const position = (offset: number): Position => {
+    const { line, col } = lines.linePos(offset);
+    return { line: Math.max(1, line), col: Math.max(1, col) };
+  };
+  const nul = text.indexOf('\0');
+  if (nul >= 0) {
+    const before = text.slice(0, nul).split('\n');
+    const at = { line: before.length, col: (before.at(-1)?.length ?? 0) + 1 };
+    const found = { found: 'a NUL byte', hint: 'this is no text file, or it was damaged; remove the byte' };
+    return { problems: [{ file, ...at, code: 'FILE_BINARY', ...found }] };
+  }
+  let documents: ReturnType<typeof parseAllDocuments>;
+  try {
+    documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, stringKeys: false });
+  } catch (error) {
+    // The parser recurses, so very deep nesting ends in a RangeError.
+    if (!(error instanceof RangeError)) throw error;
+    return unreadable(file, 'YAML_TOO_DEEP', 'too deeply nested', 'write it flatter');
+  }
+  const [document, second] = Array.isArray(documents) ? documents : [];
+  if (document === undefined) return unreadable(file, 'YAML_EMPTY', 'an empty file', 'write the content, or remove it');
+  const problems: Problem[] = [];
+  const report = (offset: number, code: string, found: string, hint: string): void => {
+    problems.push({ file, ...position(offset), code, found, hint });
+  };
+  if (second !== undefined)
+    report(
+      second.contents?.range?.[0] ?? second.range?.[0] ?? 0,
+      'YAML_DOCUMENTS',
+      'more than one document',
+      'remove the --- line, or make it two files',
+    );
+  for (const error of document.errors) report(error.pos[0], ...syntaxProblem(error));
+  if (document.directives?.yaml.explicit === true)
+    report(0, 'YAML_DIRECTIVE', 'a %YAML directive', 'remove it: files are read as YAML 1.2');
+  const understood = (): boolean => problems.every((problem) => problem.code === 'YAML_DUPLICATE_KEY');
+  if (!understood()) return { problems };
+  const plain = toPlain(document.contents, report);
+  if (!understood()) return { problems };
+  return {
+    problems,
+    source: {
+      file,
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+      value: plain.value,
+      at: (path) => position(locate(document.contents, path, plain.anchors).value),
+      keyAt: (path) => position(locate(document.contents, path, plain.anchors).key),
+    },
+  };
+}
+
+async function readAtMost(file: string, maxBytes: number): Promise<Uint8Array> {
+  await using handle = await open(file, 'r');
+  const chunks: Uint8Array[] = [];
+  for (let total = 0; total < maxBytes;) {
+    const chunk = new Uint8Array(Math.min(65_536, maxBytes - total));
+    const { bytesRead } = await handle.read(chunk);
+    if (bytesRead === 0) break;
+    chunks.push(chunk.subarray(0, bytesRead));
+    total += bytesRead;
+  }
+  return Buffer.concat(chunks);
+}
+
+function unreadable(file: string, code: string, found: string, hint: string): YamlRead {
+  return { problems: [{ file, line: 1, col: 1, code, found, hint }] };
+}
+
+/** Codes whose message speaks of the grammar only; the others may quote the file, and so a secret in it. */
+const safeMessages = new Set([
+  'BAD_INDENT',
+  'BLOCK_AS_IMPLICIT_KEY',
+  'BLOCK_IN_FLOW',
+  'KEY_OVER_1024_CHARS',
+  'MISSING_CHAR',
+  'MULTILINE_IMPLICIT_KEY',
+]);
+
+function syntaxProblem(error: YAMLError): [code: string, found: string, hint: string] {
+  if (error.code === 'DUPLICATE_KEY')
+    return ['YAML_DUPLICATE_KEY', 'a key that this map already has', 'keep one of the two'];
+  if (error.code === 'TAB_AS_INDENT') return ['YAML_TAB', 'a tab in the indentation', 'indent with spaces'];
+  if (error.code === 'BAD_DQ_ESCAPE')
+    return ['YAML_SYNTAX', 'an unknown escape', 'write \\\\ for a backslash in double quotes, or use single quotes'];
+  if (error.code === 'BAD_SCALAR_START')
+    return ['YAML_SYNTAX', 'a text that begins with a reserved character', 'put the text in quotes'];
+  return [
+    'YAML_SYNTAX',
+    safeMessages.has(error.code) ? error.message : `not valid YAML here (${error.code})`,
+    'check quotes, colons, brackets and indentation on this line and the one before',
+  ];
+}
+
+/** Walks the syntax tree along a path as far as it goes; offsets of the last key and value on it. */
+function locate(
+  root: Node | null,
+  path: Path,
+  anchors: ReadonlyMap<string, Node>,
+): { readonly key: number; readonly value: number } {
+  let node: Node | null = root;
+  let key = startOf(root) ?? 0;
+  for (const segment of path) {
+    if (isAlias(node)) node = anchors.get(node.source) ?? null;
+    if (isMap(node)) {
+      const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(segment));
+      if (pair === undefined) return { key, value: key };
+      key = startOf(pair.key as Node) ?? key;
+      node = (pair.value ?? null) as Node | null;
+    } else if (isSeq(node)) {
+      const item = node.items[Number(segment)];
+      if (item === undefined) return { key, value: key };
+      node = item as Node;
+      key = startOf(node) ?? key;
+    } else return { key, value: key };
+  }
+  return { key, value: startOf(node) ?? key };
+}
+
+function startOf(node: Node | null): number | undefined {
+  return node?.range?.[0];
+}
