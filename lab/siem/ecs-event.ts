@@ -1,0 +1,65 @@
+/** An event as the store keeps it: the Elastic Common Schema 8, nested. A field without a value is absent. */
+export type EcsEvent = {
+  /** Host's event time, by the host's clock. */
+  readonly '@timestamp': string;
+  readonly message?: string;
+  readonly event: {
+    readonly id: string;
+    readonly kind: 'event';
+    readonly module: 'auditd' | 'syslog';
+    readonly dataset: 'auditd.execve' | 'auditd.connect' | 'syslog';
+    readonly category: readonly string[];
+    readonly type: readonly string[];
+    readonly action: string;
+    readonly outcome?: 'success' | 'failure' | 'unknown';
+    /** When the SIEM took it in, by its own clock. */
+    readonly ingested: string;
+    /** The text that it was made from; of an audit event all records, a line each. */
+    readonly original: string;
+  };
+  readonly host: { readonly name: string; readonly hostname: string; readonly os: { readonly type: 'linux' } };
+  readonly user?: { readonly id: string; readonly name?: string; readonly audit?: { readonly id: string } };
+  readonly process?: EcsProcess;
+  readonly destination?: { readonly address: string; readonly ip?: string; readonly port?: number };
+  readonly network?: { readonly type?: string; readonly direction: 'egress'; readonly initiated: true };
+  readonly error?: { readonly code: string };
+  readonly log?: { readonly syslog: EcsSyslog };
+};
+
+export type EcsProcess = {
+  readonly pid?: number;
+  readonly ppid?: number;
+  readonly executable?: string;
+  readonly name?: string;
+  readonly args?: readonly string[];
+  readonly args_count?: number;
+  readonly command_line?: string;
+  readonly working_directory?: string;
+  /** As PROCTITLE has it: cut at 128 bytes. */
+  readonly title?: string;
+  readonly parent?: {
+    readonly pid?: number;
+    readonly executable?: string;
+    readonly name?: string;
+    readonly args?: readonly string[];
+    readonly command_line?: string;
+  };
+};
+
+export type EcsSyslog = {
+  readonly priority: number;
+  readonly facility: { readonly code: number };
+  readonly severity: { readonly code: number };
+  readonly appname?: string;
+  readonly procid?: string;
+};
+
+/** What an event is before the SIEM has taken it in. */
+export type CollectedEvent = Omit<EcsEvent, 'event'> & { readonly event: Omit<EcsEvent['event'], 'ingested'> };
+
+/** The object without the keys whose value is undefined: what is not known is absent. */
+export function present<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}
