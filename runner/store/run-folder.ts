@@ -1,0 +1,155 @@
+import { constants } from 'node:fs';
+import {
+  access,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  statfs,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Where one run keeps its files. */
+export type RunFolder = {
+  readonly id: string;
+  readonly path: string;
+  readonly plan: string;
+  readonly journal: string;
+  readonly evidence: string;
+  readonly runJson: string;
+  readonly reports: string;
+  /** Written by `stop`; read by the running process. */
+  readonly stop: string;
+  readonly lock: string;
+};
+
+/** Below this much free disk no run is started: evidence that cannot be kept is worth nothing. */
+const leastFreeBytes = 64 * 1024 * 1024;
+
+/** The output folder cannot be used; says what to do. Nothing was touched. */
+export class FolderRefused extends Error {
+  override readonly name = 'FolderRefused';
+}
+
+export function runFolder(out: string, id: string): RunFolder {
+  const path = join(out, 'runs', id);
+  return {
+    id,
+    path,
+    plan: join(path, 'plan.json'),
+    journal: join(path, 'journal.jsonl'),
+    evidence: join(path, 'evidence'),
+    runJson: join(path, 'run.json'),
+    reports: join(path, 'reports'),
+    stop: join(path, 'stop'),
+    lock: join(path, 'lock'),
+  };
+}
+
+/** Makes the folder of a new run, after checking that it can be written and that the disk has room. Throws {@link FolderRefused}. */
+export async function createRunFolder(out: string, id: string): Promise<RunFolder> {
+  const folder = runFolder(out, id);
+  await checkWritable(out);
+  try {
+    await mkdir(join(out, 'runs'), { recursive: true, mode: 0o700 });
+    await mkdir(folder.path, { mode: 0o700 });
+    await mkdir(folder.evidence, { mode: 0o700 });
+    await mkdir(folder.reports, { mode: 0o700 });
+  } catch (error) {
+    throw new FolderRefused(
+      `${folder.path} cannot be made (${code(error)}). Choose another folder with --out, or make this one writable.`,
+    );
+  }
+  return folder;
+}
+
+/** Throws {@link FolderRefused} when nothing can be written to `out`, or the disk is nearly full. */
+export async function checkWritable(out: string): Promise<void> {
+  try {
+    await mkdir(out, { recursive: true, mode: 0o700 });
+    await access(out, constants.W_OK | constants.X_OK);
+    const probe = join(out, `.write-${process.pid}`);
+    const file = await open(probe, 'w', 0o600);
+    try {
+      await file.writeFile(new Uint8Array(4096));
+      await file.datasync();
+    } finally {
+      await file.close();
+      await rm(probe, { force: true });
+    }
+  } catch (error) {
+    throw new FolderRefused(
+      `${out} cannot be written (${code(error)}). Choose another folder with --out, or make room.`,
+    );
+  }
+  const { bavail, bsize } = await statfs(out);
+  if (bavail * bsize < leastFreeBytes)
+    throw new FolderRefused(
+      `${out} has ${Math.floor((bavail * bsize) / 1_048_576)} MiB free, and a run needs at least ${leastFreeBytes / 1_048_576} MiB for its evidence. Make room, or choose another folder with --out.`,
+    );
+}
+
+/** Points `out/latest` at a run. */
+export async function setLatest(out: string, id: string): Promise<void> {
+  const next = join(out, `.latest-${process.pid}`);
+  await rm(next, { force: true });
+  await symlink(join('runs', id), next);
+  await rename(next, join(out, 'latest'));
+}
+
+/** The run that `id` names; without an id the newest. Throws an error that lists what there is. */
+export async function findRun(out: string, id: string | undefined): Promise<RunFolder> {
+  const wanted = id ?? (await readlink(join(out, 'latest')).catch(() => undefined))?.split('/').at(-1);
+  const known = await listRuns(out);
+  if (wanted !== undefined && known.includes(wanted)) return runFolder(out, wanted);
+  const list = known.length === 0 ? 'there are none yet' : `known: ${known.slice(-5).join(', ')}`;
+  throw new FolderRefused(`${wanted === undefined ? 'No run' : `No run ${wanted}`} in ${join(out, 'runs')}; ${list}.`);
+}
+
+export async function listRuns(out: string): Promise<readonly string[]> {
+  return (await readdir(join(out, 'runs')).catch(() => [])).sort();
+}
+
+/** Holds a run for this process. Throws {@link FolderRefused} while another living process holds it. */
+export async function lockRun(folder: RunFolder): Promise<AsyncDisposable> {
+  const holder = await holderOf(folder);
+  if (holder !== undefined)
+    throw new FolderRefused(
+      `run ${folder.id} is being worked on by process ${holder}; end it with: detproof stop ${folder.id}`,
+    );
+  await writeFile(folder.lock, `${process.pid} ${await startTime(process.pid)}\n`, { mode: 0o600, flush: true });
+  return {
+    async [Symbol.asyncDispose]() {
+      await rm(folder.lock, { force: true });
+    },
+  };
+}
+
+/** Process id of the living process that holds the run. A process id that was given away again is told by its start time. */
+export async function holderOf(folder: RunFolder): Promise<number | undefined> {
+  const [pid, started] = (await readFile(folder.lock, 'utf8').catch(() => '')).trim().split(' ');
+  if (pid === undefined || pid === '') return undefined;
+  const now = await startTime(Number(pid));
+  return now !== '' && now === started ? Number(pid) : undefined;
+}
+
+/** Field 22 of /proc/PID/stat (proc_pid_stat(5)); where there is no /proc, whether the process lives. */
+async function startTime(pid: number): Promise<string> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+  if (stat !== undefined) return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  try {
+    process.kill(pid, 0);
+    return 'alive';
+  } catch {
+    return '';
+  }
+}
+
+function code(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? String(error);
+}
