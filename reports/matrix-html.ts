@@ -1,0 +1,111 @@
+import type { ReportPlugin } from '../runner/ports.ts';
+import type { RunReport } from '../runner/domain/run-report.ts';
+import { attention } from './matrix/attention.ts';
+import { badge } from './matrix/badge.ts';
+import { dossier } from './matrix/dossier.ts';
+import { evidenceBook } from './matrix/evidence.ts';
+import { limits } from './matrix/limits.ts';
+import { overview } from './matrix/overview.ts';
+import { scenarioTables } from './matrix/scenarios.ts';
+import { strategy } from './matrix/strategy.ts';
+import { anchorsOf } from './shared/anchors.ts';
+import { Rendered, renderTemplate } from './shared/template.ts';
+import { scoreWords, type ShownVerdict, verdictWords } from './shared/words.ts';
+
+const page = 'matrix-html.mustache';
+const style = 'matrix-html.css';
+const script = 'matrix-html.js.mustache';
+
+/**
+ * What the page's own content security policy lets run: these two texts and nothing else. Kept as constants, since a
+ * report computes no hashes; a test compares them with the files and prints the right values.
+ */
+export const allowed = {
+  [style]: 'sha256-wbvq1UpUr+OCdAnx8sNlCWbcEAf2WetWeV31Yt2kSVY=',
+  [script]: 'sha256-y5DN98TRFAL+L+J7DWZq19niErDpB8ZnHil4fTqzxlY=',
+} as const;
+
+/** DET0063 against verdicts, on one self-contained page: no request, readable without the script. */
+const plugin: ReportPlugin = {
+  kind: 'matrix',
+  summary: 'the coverage matrix with the evidence behind every cell, as one self-contained page (matrix.html)',
+  templates: [
+    page,
+    'matrix-html-badge.mustache',
+    'matrix-html-dossier.mustache',
+    'matrix-html-evidence.mustache',
+    'matrix-html-finding.mustache',
+    'matrix-html-icons.mustache',
+    'matrix-html-source.mustache',
+    style,
+    script,
+  ],
+  open: (templates) => ({
+    render: (run) => [
+      {
+        path: 'matrix.html',
+        mediaType: 'text/html; charset=utf-8',
+        text: renderTemplate(templates, page, view(run, templates)),
+      },
+    ],
+  }),
+};
+export default plugin;
+
+function view(run: RunReport, templates: ReadonlyMap<string, string>): object {
+  const anchors = anchorsOf(run);
+  const book = evidenceBook(run);
+  const tables = scenarioTables(run, anchors);
+  const { technique, strategy: facts } = run.attack;
+  return {
+    styleHash: allowed[style],
+    scriptHash: allowed[script],
+    style: new Rendered(templates.get(style) ?? ''),
+    script: new Rendered(templates.get(script) ?? ''),
+    strategyId: facts.id,
+    runId: run.run.id,
+    overview: { ...overview(run), strategyLabel: `${facts.id} ${facts.name}, ${technique.id} ${technique.name}` },
+    toc: [
+      ...(run.leftBehind.length === 0 ? [] : [{ id: 'left-behind', label: 'Left behind' }]),
+      { id: 'figures', label: 'Figures' },
+      { id: 'attention', label: 'Decisions' },
+      { id: 'strategy', label: facts.id },
+      ...tables.map(({ purpose, heading }) => ({ id: `${purpose}s`, label: heading })),
+      { id: 'executions', label: 'Evidence' },
+      { id: 'limits', label: 'Limits' },
+      { id: 'check', label: 'How to check' },
+    ],
+    leftBehind: run.leftBehind.length === 0 ? false : { rows: run.leftBehind },
+    attention: attention(run, anchors),
+    strategy: strategy(run),
+    filters: filters(run, tables),
+    tables,
+    legend: Object.keys(verdictWords).map((verdict) => badge(verdict as ShownVerdict)),
+    dossiers: [...run.executions]
+      .sort((a, b) => (a.plan.id < b.plan.id ? -1 : 1))
+      .map((report) => dossier(report, run, anchors, book)),
+    shared: book.shared.length === 0 ? false : { pieces: book.shared },
+    limits: limits(run),
+  };
+}
+
+function filters(run: RunReport, tables: ReturnType<typeof scenarioTables>): object[] {
+  const found = new Set(
+    tables.flatMap(({ groups }) => groups.flatMap(({ rows }) => rows.flatMap((row) => row.verdicts.split(' ')))),
+  );
+  const group = (label: string, filter: string, options: readonly (readonly [value: string, word: string])[]) => ({
+    label,
+    options: options.map(([value, word]) => ({ filter, value, word, pressed: String(value === 'all') })),
+  });
+  return [
+    group('Purpose', 'purpose', [['all', 'all'], ...tables.map(({ purpose, heading }) => [purpose, heading] as const)]),
+    group('Show', 'show', [
+      ['all', 'all'],
+      ['worse', scoreWords.worse],
+      ...Object.entries(verdictWords).flatMap(([verdict, { word }]) =>
+        found.has(verdict) ? [[verdict, word] as const] : [],
+      ),
+    ]),
+    group('Target', 'target', [['all', 'all'], ...run.targets.map(({ id }) => [id, id] as const)]),
+  ];
+}

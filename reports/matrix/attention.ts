@@ -1,0 +1,86 @@
+import type { Assessment, ExecutionReport, RunReport } from '../../runner/domain/run-report.ts';
+import { hopWords } from '../shared/words.ts';
+import { badge, bySeverity, type Badge } from './badge.ts';
+import { reasonLine } from './waterfall.ts';
+
+export type Item = {
+  readonly badge: Badge;
+  readonly title: string;
+  readonly scenario: string;
+  readonly siem: string | false;
+  readonly broke: string | false;
+  readonly sentence: string;
+  readonly why: string | false;
+  readonly owner: string | false;
+  readonly until: string | false;
+  readonly where: readonly { readonly target: string; readonly title: string; readonly href: string }[];
+};
+
+export type Attention = {
+  readonly worse: { readonly count: string; readonly items: readonly Item[] } | false;
+  readonly untold: { readonly count: string; readonly items: readonly Item[] } | false;
+  readonly knownGaps: { readonly count: string; readonly items: readonly Item[] } | false;
+  readonly better: { readonly count: string; readonly items: readonly Item[] } | false;
+};
+
+type Judged = { readonly report: ExecutionReport; readonly assessment: Assessment };
+
+/** What somebody has to act on, the worst first; the same finding on several hosts is one item. */
+export function attention(run: RunReport, anchors: ReadonlyMap<string, string>): Attention {
+  const all = run.executions.flatMap((report) => report.assessments.map((assessment) => ({ report, assessment })));
+  const list = (wanted: (judged: Assessment) => boolean): Attention['worse'] => {
+    const judged = all.filter(({ assessment }) => wanted(assessment));
+    return judged.length === 0 ? false : { count: String(judged.length), items: items(judged, run, anchors) };
+  };
+  return {
+    worse: list(({ score }) => score === 'worse'),
+    untold: list(({ score }) => score === 'inconclusive'),
+    knownGaps: list(({ score, expect }) => score === 'as-expected' && isDeclared(expect.stance)),
+    better: list(({ score }) => score === 'better'),
+  };
+}
+
+function isDeclared(stance: Assessment['expect']['stance']): boolean {
+  return stance === 'known-gap' || stance === 'not-collected';
+}
+
+function items(judged: readonly Judged[], run: RunReport, anchors: ReadonlyMap<string, string>): Item[] {
+  const groups = new Map<string, Judged[]>();
+  for (const one of judged) {
+    const { plan } = one.report;
+    const { siem, verdict, sentence, why } = one.assessment;
+    const key = JSON.stringify([plan.scenario, plan.variant ?? '', siem, verdict, sentence, why?.detail ?? '']);
+    groups.set(key, [...(groups.get(key) ?? []), one]);
+  }
+  return [...groups.entries()]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([, group]) => {
+      const [first] = group;
+      return first === undefined ? [] : [item(first, group, run, anchors)];
+    })
+    .sort((a, b) => bySeverity(a.badge, b.badge));
+}
+
+function item(
+  { report: { plan }, assessment }: Judged,
+  group: readonly Judged[],
+  run: RunReport,
+  anchors: ReadonlyMap<string, string>,
+): Item {
+  const { brokeAt, expect, why } = assessment;
+  const title = plan.variant === undefined ? plan.title : `${plan.title} (${plan.variant})`;
+  return {
+    badge: badge(assessment.verdict),
+    title,
+    scenario: plan.scenario,
+    siem: run.siems.length > 1 ? assessment.siem : false,
+    broke: brokeAt === undefined ? false : hopWords[brokeAt].name,
+    sentence: assessment.sentence,
+    why: why !== undefined ? reasonLine(why) : (expect.because ?? false),
+    owner: expect.owner ?? false,
+    until: expect.until ?? false,
+    where: group
+      .map(({ report }) => ({ target: report.plan.target, title, href: `#${anchors.get(report.plan.id) ?? ''}` }))
+      .sort((a, b) => (a.target + a.href < b.target + b.href ? -1 : 1)),
+  };
+}

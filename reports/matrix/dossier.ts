@@ -1,0 +1,255 @@
+import type { CommandRecord, Execution, Exit, ReceiptLine } from '../../runner/domain/execution.ts';
+import type { SiemExpectation } from '../../runner/domain/plan.ts';
+import type { Assessment, ExecutionReport, RunReport } from '../../runner/domain/run-report.ts';
+import { elapsed, formatDuration } from '../../runner/domain/time.ts';
+import { utc, clockWords } from '../shared/times.ts';
+import { scoreWords, stanceWords } from '../shared/words.ts';
+import { badge, type Badge } from './badge.ts';
+import type { EvidenceBook, EvidenceView } from './evidence.ts';
+import { hopWords } from '../shared/words.ts';
+import { type HopView, reasonLine, waterfall } from './waterfall.ts';
+
+type Named = { readonly name: string; readonly value: string };
+
+export type AssessmentView = {
+  readonly siem: string;
+  readonly unqualified: boolean;
+  readonly badge: Badge;
+  readonly score: Assessment['score'];
+  readonly scoreWord: string;
+  readonly sentence: string;
+  readonly why: string | false;
+  readonly broke: string | false;
+  readonly expected: readonly Named[];
+  readonly notes: readonly string[];
+  readonly hops: readonly HopView[];
+  readonly prevented: { readonly line: string; readonly evidence: readonly EvidenceView[] } | false;
+  readonly alerts:
+    | {
+        readonly rows: readonly {
+          readonly alert: string;
+          readonly rule: string;
+          readonly grade: string;
+          readonly after: string;
+        }[];
+      }
+    | false;
+  readonly alertsRead: { readonly line: string; readonly evidence: readonly EvidenceView[] };
+};
+
+/** One execution with everything behind its verdicts. */
+export type Dossier = {
+  readonly anchor: string;
+  readonly title: string;
+  readonly id: string;
+  readonly where: string;
+  readonly standIn: boolean;
+  readonly badges: readonly Badge[];
+  readonly assessments: readonly AssessmentView[];
+  readonly notRun: string | false;
+  readonly facts: readonly Named[];
+  readonly commands: readonly CommandView[];
+  readonly receipt: { readonly rows: readonly Named[]; readonly evidence: readonly EvidenceView[] } | false;
+  readonly cleanup: { readonly done: readonly string[]; readonly leftBehind: readonly string[] } | false;
+};
+
+type CommandView = {
+  readonly purpose: string;
+  readonly sent: string;
+  readonly result: string;
+  readonly evidence: readonly EvidenceView[];
+};
+
+export function dossier(
+  report: ExecutionReport,
+  run: RunReport,
+  anchors: ReadonlyMap<string, string>,
+  book: EvidenceBook,
+): Dossier {
+  const { plan, execution } = report;
+  const receipt = execution?.receipt.finished ?? execution?.receipt.started;
+  const target = run.targets.find(({ id }) => id === plan.target);
+  return {
+    anchor: anchors.get(plan.id) ?? '',
+    title: plan.variant === undefined ? plan.title : `${plan.title} (${plan.variant})`,
+    id: plan.id,
+    where: `${plan.target}, account ${plan.account}, channel ${plan.channel}`,
+    standIn: target?.fidelity === 'stand-in',
+    badges:
+      report.assessments.length === 0 ? [badge('not-tested')] : report.assessments.map(({ verdict }) => badge(verdict)),
+    assessments: report.assessments.map((one) => assessed(one, receipt, run, book)),
+    notRun: execution === undefined ? 'The run ended before its turn, so nothing is known of it.' : false,
+    facts: execution === undefined ? [] : executionFacts(report, execution),
+    commands: execution?.commands.map((command) => commandView(command, book)) ?? [],
+    receipt:
+      receipt === undefined
+        ? false
+        : {
+            rows: receiptRows(receipt),
+            evidence:
+              execution?.receipt.evidence === undefined
+                ? []
+                : [book.show('receipt, both lines', execution.receipt.evidence)],
+          },
+    cleanup:
+      execution === undefined
+        ? false
+        : {
+            done: execution.cleanup.done,
+            leftBehind: execution.cleanup.leftBehind.map(({ what, because, hint }) => `${what}: ${because}. ${hint}`),
+          },
+  };
+}
+
+function assessed(
+  assessment: Assessment,
+  receipt: ReceiptLine | undefined,
+  run: RunReport,
+  book: EvidenceBook,
+): AssessmentView {
+  const { facts, brokeAt, why, byReferenceRule } = assessment;
+  const harness = facts.byHarness.map(
+    (rule) => `Rule ${rule} also fires on the harness itself, so its alerts are shown and not counted.`,
+  );
+  const read = facts.alertsRead;
+  return {
+    siem: assessment.siem,
+    unqualified: run.siems.find(({ id }) => id === assessment.siem)?.qualified === false,
+    badge: badge(assessment.verdict),
+    score: assessment.score,
+    scoreWord: scoreWords[assessment.score],
+    sentence: assessment.sentence,
+    why: why === undefined ? false : reasonLine(why),
+    broke:
+      brokeAt === undefined ? false : `The pipeline broke at “${hopWords[brokeAt].name}”: ${hopWords[brokeAt].broke}.`,
+    expected: expectedRows(assessment.expect),
+    notes: [
+      ...(byReferenceRule
+        ? ['Detected by a reference rule that detproof ships; counted apart from the site’s own rules.']
+        : []),
+      ...harness,
+      ...assessment.notes,
+    ],
+    hops: waterfall(assessment, receipt, book),
+    prevented:
+      facts.prevented.is === 'yes'
+        ? {
+            line: facts.prevented.evidence.map(({ sign }) => sign).join('; '),
+            evidence: facts.prevented.evidence.map(({ evidence }) => book.show('block sign', evidence)),
+          }
+        : false,
+    alerts:
+      facts.alerts.length === 0
+        ? false
+        : {
+            rows: facts.alerts.map(({ alert, rule, grade, latencyMs }) => ({
+              alert,
+              rule,
+              grade,
+              after: formatDuration(latencyMs),
+            })),
+          },
+    alertsRead: {
+      line:
+        read.is === 'yes'
+          ? 'Every alert could be read, over the whole time.'
+          : read.is === 'unknown'
+            ? `Not every alert could be read: ${reasonLine(read.why)}`
+            : read.is === 'not-asked'
+              ? `Not asked: ${read.because}`
+              : '',
+      evidence: read.is === 'yes' ? read.evidence.map((ref) => book.show('query and answer', ref)) : [],
+    },
+  };
+}
+
+function expectedRows(expect: SiemExpectation): Named[] {
+  return [
+    { name: 'stance', value: stanceWords[expect.stance] },
+    ...(expect.because === undefined ? [] : [{ name: 'because', value: expect.because }]),
+    ...(expect.owner === undefined ? [] : [{ name: 'owner', value: expect.owner }]),
+    ...(expect.until === undefined ? [] : [{ name: 'excused until', value: expect.until }]),
+    { name: 'event from', value: `${expect.sources.join(', ')}, within ${formatDuration(expect.eventWithin)}` },
+    { name: 'with context', value: expect.context.join(', ') || 'none required' },
+    {
+      name: 'alert by',
+      value:
+        expect.rules.length === 0
+          ? 'no rule may fire'
+          : `${expect.rules.join(' or ')}, within ${formatDuration(expect.alertWithin)}`,
+    },
+    { name: 'asked for', value: `${formatDuration(expect.observeFor)} after the execution ended` },
+    {
+      name: 'alert counts when',
+      value: expect.attribution === 'exact' ? 'attributed exactly' : 'attributed exactly or correlated',
+    },
+  ];
+}
+
+function executionFacts({ plan }: ExecutionReport, execution: Execution): Named[] {
+  return [
+    { name: 'scenario', value: plan.scenario },
+    { name: 'phase', value: plan.phase },
+    { name: 'marker', value: execution.marker },
+    { name: 'run folder', value: execution.run },
+    { name: 'from', value: utc(execution.startedAt) },
+    { name: 'until', value: utc(execution.endedAt) },
+    { name: 'outcome', value: outcomeLine(execution) },
+    { name: "the host's clock", value: clockWords(execution.clock) },
+  ];
+}
+
+function outcomeLine({ outcome }: Execution): string {
+  switch (outcome.kind) {
+    case 'finished':
+      return 'finished';
+    case 'prevented':
+      return `prevented: ${outcome.blockSign}`;
+    case 'broken-off':
+      return `broken off: ${reasonLine(outcome.why)}`;
+    case 'not-run':
+      return `not run: ${reasonLine(outcome.why)}`;
+  }
+}
+
+function commandView(command: CommandRecord, book: EvidenceBook): CommandView {
+  const cut = command.truncated ? '; output beyond the cap was dropped' : '';
+  return {
+    purpose: command.purpose,
+    sent: command.sent,
+    result: `${exitLine(command.exit)} after ${formatDuration(elapsed(command.startedAt, command.endedAt))}, channel ${command.channel}${cut}`,
+    evidence: [book.show('standard output', command.stdout), book.show('standard error', command.stderr)],
+  };
+}
+
+function exitLine(exit: Exit): string {
+  switch (exit.kind) {
+    case 'code':
+      return `exit code ${exit.code}`;
+    case 'signal':
+      return `ended by ${exit.signal}`;
+    case 'timeout':
+      return exit.survivors.length === 0
+        ? 'timed out, process tree ended'
+        : `timed out; still there after SIGKILL: ${exit.survivors.join(', ')}`;
+  }
+}
+
+function receiptRows(receipt: ReceiptLine): Named[] {
+  const optional = (name: string, value: string | undefined): Named[] => (value === undefined ? [] : [{ name, value }]);
+  return [
+    { name: 'last line', value: receipt.receipt },
+    { name: 'host, user', value: `${receipt.host}, ${receipt.user}` },
+    { name: 'process', value: `${receipt.pid}, parent ${receipt.ppid}` },
+    { name: 'executable', value: receipt.executable },
+    ...optional('parent executable', receipt.parentExecutable),
+    { name: 'arguments', value: receipt.argv.join(' ') },
+    ...optional('script', receipt.script),
+    { name: 'working folder', value: receipt.cwd },
+    { name: "time by the host's clock", value: utc(receipt.time) },
+    { name: 'Python', value: receipt.version },
+    ...optional('sha256 of the script', receipt.sha256),
+    ...optional('connected to', receipt.destinations?.join(', ')),
+    ...optional('did', receipt.did),
+  ];
+}

@@ -1,0 +1,244 @@
+import type { Purpose } from '../../runner/domain/scenario.ts';
+import type { Assessment, Cell, ExecutionReport, RunReport, ScenarioRow } from '../../runner/domain/run-report.ts';
+import { hops } from '../../runner/domain/facts.ts';
+import { formatDuration } from '../../runner/domain/time.ts';
+import { platformWords, scoreWords, stanceWords } from '../shared/words.ts';
+import { badge, type Badge } from './badge.ts';
+import type { State } from './waterfall.ts';
+
+export type Entry = {
+  readonly href: string;
+  /** Read before the verdict by a screen reader: which scenario, where. */
+  readonly name: string;
+  readonly label: string | false;
+  readonly badge: Badge;
+  readonly score: Assessment['score'];
+  readonly scoreWord: string | false;
+  readonly details: readonly string[];
+  readonly meter: { readonly segments: readonly { readonly x: number; readonly state: State | 'broke' }[] } | false;
+};
+
+export type CellView = {
+  readonly target: string;
+  readonly siem: string;
+  readonly planned: boolean;
+  readonly rollUp: Badge | false;
+  readonly entries: readonly Entry[];
+};
+
+export type RowView = {
+  readonly title: string;
+  readonly scenario: string;
+  readonly variant: string | false;
+  /** Space-separated, for the filter. */
+  readonly verdicts: string;
+  readonly scores: string;
+  readonly cells: readonly CellView[];
+};
+
+export type TableView = {
+  readonly purpose: Purpose;
+  readonly heading: string;
+  readonly lede: string;
+  readonly columns: readonly {
+    readonly target: string;
+    readonly platform: string;
+    readonly siem: string | false;
+    readonly standIn: boolean;
+    readonly trouble: string | false;
+  }[];
+  readonly groups: readonly {
+    readonly name: string;
+    readonly gist: string | false;
+    readonly width: number;
+    readonly rows: readonly RowView[];
+  }[];
+};
+
+const headings: Readonly<Record<Purpose, readonly [string, string]>> = {
+  emulation: [
+    'Emulations',
+    'Behaviours that a rule should see. Rows are scenarios and their variants, columns are hosts.',
+  ],
+  twin: ['Twins', 'Legitimate work of the same shape, over the same transport. No rule may fire.'],
+  control: [
+    'Controls',
+    'The harness alone, before and after: shows that a source’s pipe is open, and which rules fire on detproof itself.',
+  ],
+};
+
+export function scenarioTables(run: RunReport, anchors: ReadonlyMap<string, string>): readonly TableView[] {
+  return (['emulation', 'twin', 'control'] as const).flatMap((purpose) => {
+    const rows = run.matrix.scenarios.filter((row) => row.purpose === purpose).sort(byPlace(run));
+    return rows.length === 0 ? [] : [table(purpose, rows, run, anchors)];
+  });
+}
+
+function byPlace(run: RunReport): (a: ScenarioRow, b: ScenarioRow) => number {
+  const places = run.attack.analytics.flatMap(({ id, elements }) => elements.map(({ field }) => `${id} ${field}`));
+  const place = (row: ScenarioRow): number => {
+    const found = places.indexOf(`${row.analytic} ${row.element ?? ''}`);
+    return found === -1 ? places.length : found;
+  };
+  const key = (row: ScenarioRow): string => `${row.scenario}\u0000${row.variant ?? ''}`;
+  return (a, b) => place(a) - place(b) || (key(a) < key(b) ? -1 : 1);
+}
+
+function table(
+  purpose: Purpose,
+  rows: readonly ScenarioRow[],
+  run: RunReport,
+  anchors: ReadonlyMap<string, string>,
+): TableView {
+  const targets = run.targets.filter(({ id }) => rows.some((row) => Object.hasOwn(row.cells, id)));
+  const columns = targets.flatMap((target) =>
+    run.siems.map(({ id }): TableView['columns'][number] => ({
+      target: target.id,
+      platform: platformWords[target.platform],
+      siem: run.siems.length > 1 ? id : false,
+      standIn: target.fidelity === 'stand-in',
+      trouble: target.reached ? false : (target.trouble ?? 'not reached'),
+    })),
+  );
+  const names = [...new Set(rows.map((row) => groupName(row)))];
+  const [heading, lede] = headings[purpose];
+  return {
+    purpose,
+    heading,
+    lede,
+    columns,
+    groups: names.map((name) => {
+      const mine = rows.filter((row) => groupName(row) === name);
+      const first = mine[0];
+      const element = run.attack.analytics
+        .find(({ id }) => id === first?.analytic)
+        ?.elements.find(({ field }) => field === first?.element);
+      return {
+        name,
+        gist: element?.gist ?? false,
+        width: columns.length + 1,
+        rows: mine.map((row) =>
+          rowView(
+            row,
+            targets.map(({ id }) => id),
+            run,
+            anchors,
+          ),
+        ),
+      };
+    }),
+  };
+}
+
+function groupName({ analytic, element }: ScenarioRow): string {
+  return element === undefined ? analytic : `${analytic} ${element}`;
+}
+
+function rowView(
+  row: ScenarioRow,
+  targets: readonly string[],
+  run: RunReport,
+  anchors: ReadonlyMap<string, string>,
+): RowView {
+  const cells = targets.flatMap((target) =>
+    run.siems.map(({ id }) => cellView(row, target, id, row.cells[target]?.[id], run, anchors)),
+  );
+  const entries = cells.flatMap((cell) => cell.entries);
+  const words = (list: readonly string[]): string => [...new Set(list)].sort().join(' ');
+  return {
+    title: row.title,
+    scenario: row.scenario,
+    variant: row.variant ?? false,
+    verdicts: words(entries.map((entry) => entry.badge.verdict)),
+    scores: words(entries.map((entry) => entry.score)),
+    cells,
+  };
+}
+
+function cellView(
+  row: ScenarioRow,
+  target: string,
+  siem: string,
+  cell: Cell | undefined,
+  run: RunReport,
+  anchors: ReadonlyMap<string, string>,
+): CellView {
+  const reports = (cell?.executions ?? [])
+    .flatMap((id) => run.executions.find(({ plan }) => plan.id === id) ?? [])
+    .sort((a, b) => (order(a) < order(b) ? -1 : 1));
+  return {
+    target,
+    siem,
+    planned: reports.length > 0,
+    rollUp: reports.length > 1 ? badge(cell?.verdict ?? 'not-tested') : false,
+    entries: reports.map((report) => entry(row, report, siem, reports.length > 1, anchors)),
+  };
+}
+
+const order = ({ plan }: ExecutionReport): string => `${plan.phase === 'control-after' ? 1 : 0} ${plan.id}`;
+
+function entry(
+  row: ScenarioRow,
+  { plan, assessments }: ExecutionReport,
+  siem: string,
+  labelled: boolean,
+  anchors: ReadonlyMap<string, string>,
+): Entry {
+  const assessment = assessments.find((one) => one.siem === siem);
+  const label =
+    plan.phase === 'control-before'
+      ? 'before'
+      : plan.phase === 'control-after'
+        ? 'after'
+        : `${plan.account}, ${plan.channel}`;
+  return {
+    href: `#${anchors.get(plan.id) ?? ''}`,
+    name: `${row.title}${row.variant === undefined ? '' : `, ${row.variant}`}, ${plan.target}`,
+    label: labelled ? label : false,
+    badge: badge(assessment?.verdict ?? 'not-tested'),
+    score: assessment?.score ?? 'inconclusive',
+    scoreWord:
+      assessment === undefined || assessment.score === 'inconclusive' || assessment.score === 'as-expected'
+        ? false
+        : scoreWords[assessment.score],
+    details: assessment === undefined ? ['its turn never came'] : detailsOf(assessment),
+    meter: assessment === undefined ? false : meter(assessment),
+  };
+}
+
+function detailsOf(assessment: Assessment): string[] {
+  const { expect, alertLatencyMs, eventLatencyMs, byReferenceRule, facts } = assessment;
+  return [
+    ...(alertLatencyMs !== undefined
+      ? [`alert after ${formatDuration(alertLatencyMs)}`]
+      : eventLatencyMs !== undefined
+        ? [`event after ${formatDuration(eventLatencyMs)}`]
+        : []),
+    ...(byReferenceRule ? ['by a reference rule'] : []),
+    ...(facts.byHarness.length > 0 ? ['rule fires on the harness'] : []),
+    ...(expect.stance === 'known-gap' || expect.stance === 'not-collected'
+      ? [`${stanceWords[expect.stance]}${expect.until === undefined ? '' : ` until ${expect.until}`}`]
+      : []),
+  ];
+}
+
+/** How far the pipeline went, one segment a hop; of several sources the best, unless it broke there. */
+function meter({ facts, brokeAt }: Assessment): Entry['meter'] {
+  const best = (states: readonly State[]): State =>
+    (['yes', 'no', 'unknown', 'not-asked'] as const).find((state) => states.includes(state)) ?? 'not-asked';
+  const states: readonly State[] = [
+    facts.ran.is,
+    facts.recorded.is,
+    best(facts.sources.map(({ delivered }) => delivered.is)),
+    best(facts.sources.map(({ usable }) => usable.is)),
+    facts.alerted.is,
+    facts.attributed.is,
+    facts.inTime.is,
+  ];
+  return {
+    segments: states.map((state, index) => ({
+      x: index * 12,
+      state: hops[index] === brokeAt ? ('broke' as const) : state,
+    })),
+  };
+}
