@@ -3,8 +3,9 @@ import { z } from 'zod';
 import { type Analytic, type AttackFacts, type LogSource, logSourceRef } from '../domain/attack.ts';
 import { checkObject } from './check.ts';
 import { type Loaded, loaded, type Problem, shown } from './problem.ts';
+import { reportOn } from './report-at.ts';
 import { line } from './texts.ts';
-import { type Path, readYamlFile, type YamlFile } from './yaml-file.ts';
+import { readYamlFile, type YamlFile } from './yaml-file.ts';
 
 const maxBytes = 262_144;
 /** DET0063 as published: strategy, analytics, official log source references, mutable elements (ATT&CK v18.0 to v19.2). */
@@ -96,11 +97,8 @@ async function readFacts<S extends z.ZodObject>(
   };
 }
 
-function integrityProblems(source: YamlFile, facts: FactsFile, components: ComponentsFile): Problem[] {
-  const problems: Problem[] = [];
-  const report = (path: Path, code: string, found: string, hint: string): void => {
-    problems.push({ file: source.file, ...source.at(path), code, found, hint });
-  };
+function integrityProblems(source: YamlFile, facts: FactsFile, components: ComponentsFile): readonly Problem[] {
+  const { report, problems } = reportOn(source);
   const actual = {
     analytics: facts.analytics.length,
     logSources: facts.analytics.flatMap((analytic) => analytic.logSources).length,

@@ -1,7 +1,8 @@
+import { glob } from '../domain/glob.ts';
 import { listAt, valueAt } from './check.ts';
 import type { InventoryFile } from './inventory-schema.ts';
-import { matchesPattern } from './pattern.ts';
 import { type Problem, shown, suggest } from './problem.ts';
+import { type Report, reportOn } from './report-at.ts';
 import type { Path, YamlFile } from './yaml-file.ts';
 
 type Entry<K extends 'windows' | 'targets' | 'expectations'> = {
@@ -24,18 +25,13 @@ export type InventoryReferences = {
   readonly sources?: readonly string[];
 };
 
-type Report = (path: Path, code: string, found: string, hint: string) => void;
-
 /** All that is wrong with an inventory besides the form of its entries. */
 export function inventoryProblems(
   source: YamlFile,
   entries: InventoryEntries,
   references: InventoryReferences,
 ): readonly Problem[] {
-  const problems: Problem[] = [];
-  const report: Report = (path, code, found, hint) => {
-    problems.push({ file: source.file, ...source.at(path), code, found, hint });
-  };
+  const { report, problems } = reportOn(source);
   for (const list of ['windows', 'targets', 'siems']) checkUnique(source, [list], 'id', report);
   const siems = idsOf(source, 'siems');
   checkGroups(source, entries, report);
@@ -135,18 +131,22 @@ function checkWindow({ path, fields }: Entry<'windows'>, report: Report): void {
 type Known = InventoryReferences & { readonly siems: readonly string[]; readonly roles: readonly string[] };
 
 function checkOverlay({ path, fields }: Entry<'expectations'>, known: Known, report: Report): void {
-  const unmatched = (key: 'scenarios' | 'roles', names: readonly string[], what: string): void => {
-    for (const [index, pattern] of (fields[key] ?? []).entries())
-      if (!names.some((name) => matchesPattern(pattern, name)))
-        report(
-          [...path, key, index],
-          'INVENTORY_NO_MATCH',
-          `${shown(pattern)} matches no ${what}`,
-          suggest(pattern, new Set(names)),
-        );
-  };
-  if (known.scenarios !== undefined) unmatched('scenarios', known.scenarios, 'scenario');
-  unmatched('roles', known.roles, 'role of a target');
+  for (const [index, pattern] of fields.scenarios?.entries() ?? [])
+    if (known.scenarios?.some((id) => glob(pattern, id)) === false)
+      report(
+        [...path, 'scenarios', index],
+        'INVENTORY_NO_MATCH',
+        `${shown(pattern)} matches no scenario`,
+        suggest(pattern, known.scenarios),
+      );
+  for (const [index, role] of fields.roles?.entries() ?? [])
+    if (!known.roles.includes(role))
+      report(
+        [...path, 'roles', index],
+        'INVENTORY_NO_MATCH',
+        `no target has the role ${shown(role)}`,
+        suggest(role, new Set(known.roles)),
+      );
   for (const [index, siem] of (fields.siems ?? []).entries())
     if (!known.siems.includes(siem))
       report([...path, 'siems', index], 'INVENTORY_UNKNOWN_SIEM', `no SIEM ${shown(siem)}`, suggest(siem, known.siems));

@@ -62,18 +62,22 @@ export const targetEntry = z.strictObject({
   owner: line(200),
   criticality: z.enum(['low', 'medium', 'high']),
   zone: idText,
-  names: z.record(z.string(), z.array(hostName).min(1, 'give at least one name, or leave the key out')).default({}),
+  /** Per SIEM id; a SIEM that is not named here is not asked about this target. */
+  names: z
+    .record(z.string(), z.array(hostName).min(1, 'give at least one name, or leave the SIEM out'))
+    .refine((names) => Object.keys(names).length > 0, 'say under which names a SIEM knows the host: { SIEM: [NAME] }'),
   fidelity: z.enum(['real', 'stand-in']),
   parallel: z.number().int().min(1).max(8, "use at most 8: sshd's own limit is 10 sessions per connection").default(4),
 });
 
 export const siemEntry = z.looseObject({ id: idText, kind: z.string() });
 
-const pattern = line(200);
+/** An id, or a pattern with `*`. */
+const pattern = line(200).regex(/^[^*]*(?:\*[^*]*){0,4}$/, 'use at most four *');
 
 export const overlayEntry = z.strictObject({
   scenarios: z.array(pattern).min(1, "name at least one scenario, or '*' for all"),
-  roles: z.array(pattern).min(1, 'name a role, or leave the key out').exactOptional(),
+  roles: z.array(idText).min(1, 'name a role, or leave the key out').exactOptional(),
   siems: z.array(idText).min(1, 'name a SIEM, or leave the key out').exactOptional(),
   rule: ruleId.exactOptional(),
   rules: z.array(ruleId).max(50).exactOptional(),

@@ -72,14 +72,13 @@ type AllSettings = {
 };
 
 function toInventory(file: InventoryFile, source: YamlFile, settings: AllSettings): Inventory {
-  const siems = file.siems.map(({ id, kind }, index): Siem => ({ id, kind, settings: settings.siems[index]?.value }));
   return {
     file: source.file,
     sha256: source.sha256,
     engagement: file.engagement,
     windows: file.windows.flatMap(toWindow),
-    targets: file.targets.map((target, index) => toTarget(target, settings.targets[index], siems)),
-    siems,
+    targets: file.targets.map((target, index) => toTarget(target, settings.targets[index])),
+    siems: file.siems.map(({ id, kind }, index): Siem => ({ id, kind, settings: settings.siems[index]?.value })),
     expectations: file.expectations.map(toOverlay),
     limits: file.limits,
   };
@@ -102,16 +101,13 @@ function toWindow({ id, groups, span, weekly, freezes, cleanupReserve }: Invento
 }
 
 function toTarget(
-  { transport, accounts, names, ...rest }: InventoryFile['targets'][number],
+  { transport, accounts, ...rest }: InventoryFile['targets'][number],
   settings: AllSettings['targets'][number] | undefined,
-  siems: readonly Siem[],
 ): Target {
   return {
     ...rest,
     transport: { kind: transport.kind, settings: settings?.transport.value },
     accounts: accounts.map(({ name }, index): Account => ({ name, settings: settings?.accounts[index]?.value })),
-    // A SIEM for which the user gave no name knows the host under its id.
-    names: Object.fromEntries(siems.map(({ id }) => [id, names[id] ?? [rest.id]])),
   };
 }
 
