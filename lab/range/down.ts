@@ -8,6 +8,7 @@ import {
   switchAuditOff,
 } from './audit.ts';
 import { findAuditDaemons, stopAuditDaemon } from './auditd.ts';
+import type { AuditSettings } from './audit.ts';
 import { RUNTIME_DIR, runtimeFiles, stateFiles } from './layout.ts';
 import { endProcesses, listProcesses, processesOfLabHosts } from './processes.ts';
 import type { ProcessRef } from './processes.ts';
@@ -21,6 +22,8 @@ export interface DownReport {
   readonly wasUp: boolean;
   /** What could not be ended, removed or restored, each with what to do by hand. Empty when the machine is as it was. */
   readonly leftBehind: readonly string[];
+  /** Debian packages that this lab's `up` installed; they stay. */
+  readonly installed: readonly string[];
 }
 
 /**
@@ -34,6 +37,7 @@ export async function takeDown(
 ): Promise<DownReport> {
   const wasUp = existsSync(RUNTIME_DIR) || state !== undefined || labProcesses().length > 0;
   const leftBehind: string[] = [];
+  const before = state?.auditBefore;
   const attempt = async (what: string, act: () => unknown): Promise<void> => {
     try {
       await act();
@@ -42,8 +46,11 @@ export async function takeDown(
     }
   };
   if (wasUp) {
+    const touched = before !== undefined || (await isAuditTouched());
+    if (touched) await attempt('the kernel’s audit system', switchAuditOff);
     await attempt('the lab’s audit rules', deleteLabRules);
-    await attempt('the kernel’s audit settings', () => restoreAudit(state));
+    if (before !== undefined) await attempt('the kernel’s audit settings', () => restoreAuditSettings(before));
+    else if (touched) leftBehind.push(SETTINGS_UNKNOWN);
     await attempt('the audit daemon', () => stopAuditDaemon(state?.auditd));
     await attempt('the lab hosts', () => endProcesses(labProcesses, 1500));
     await attempt('the lab’s SIEM', stopSiem);
@@ -53,31 +60,29 @@ export async function takeDown(
     const { auditDir, logs, siemStore } = stateFiles(stateDir);
     if (dropLogs) for (const folder of [auditDir, logs, siemStore]) rmSync(folder, { recursive: true, force: true });
   });
-  if (wasUp) await attempt('the last look', async () => leftBehind.push(...(await findRemains(state))));
-  return { wasUp, leftBehind };
+  if (wasUp) await attempt('the last look', async () => leftBehind.push(...(await findRemains(before))));
+  return { wasUp, leftBehind, installed: state?.installed ?? [] };
 }
 
-/** Without a state the settings before are not known; then at least nothing goes to the console. */
-async function restoreAudit(state: LabState | undefined): Promise<void> {
-  if (state !== undefined) await restoreAuditSettings(state.auditBefore);
-  else if (findAuditDaemons().length > 0 || (await readAuditStatus()).pid === 0) await switchAuditOff();
+/** Says what to do when the state file is gone, and with it the settings as they were. */
+const SETTINGS_UNKNOWN =
+  'the kernel’s audit settings as they were are not known, because the lab’s state file is gone; audit is off now; see: auditctl -s';
+
+/** Whether audit bears signs of this boot's lab; without a state file there may be none, and then audit is left alone. */
+async function isAuditTouched(): Promise<boolean> {
+  return findAuditDaemons().length > 0 || (await listLabRules()).length > 0;
 }
 
-async function findRemains(state: LabState | undefined): Promise<readonly string[]> {
+async function findRemains(before: AuditSettings | undefined): Promise<readonly string[]> {
   const remains: string[] = [];
   for (const { pid } of [...labProcesses(), ...findAuditDaemons(), ...findSiem()])
     remains.push(`process ${pid} does not end; try: kill -9 ${pid}`);
   if (existsSync(RUNTIME_DIR)) remains.push(`the folder ${RUNTIME_DIR}; try: rm -r ${RUNTIME_DIR}`);
   const rules = await listLabRules();
   if (rules.length > 0) remains.push(`${rules.length} audit rules; see: auditctl -l`);
-  const now = await readAuditStatus();
-  if (state === undefined) {
-    remains.push(
-      `the audit settings before the lab are not known (its state file is gone); audit is off now, backlog_limit ${now.backlog_limit}; see: auditctl -s`,
-    );
-  } else {
-    const [want, have] = [JSON.stringify(state.auditBefore), JSON.stringify(settingsOf(now))];
-    if (want !== have) remains.push(`the audit settings were ${want} and are ${have}; see: auditctl -s`);
+  const now = JSON.stringify(settingsOf(await readAuditStatus()));
+  if (before !== undefined && JSON.stringify(before) !== now) {
+    remains.push(`the audit settings were ${JSON.stringify(before)} and are ${now}; see: auditctl -s`);
   }
   return remains;
 }

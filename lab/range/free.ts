@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import { readFileSync, readdirSync } from 'node:fs';
+import { execa } from 'execa';
 import { LAB_ADDRESS, LAB_HOSTS } from './layout.ts';
 import { processRef } from './processes.ts';
 import { LabRefused } from './refused.ts';
@@ -15,27 +16,14 @@ export async function assertPortsFree(): Promise<void> {
   }
 }
 
-/**
- * Throws {@link LabRefused} when a uid or account name of the lab means something on this machine already: an audit
- * rule for it would record a stranger.
- */
-export function assertUidsFree(): void {
-  const known = readFileSync('/etc/passwd', 'utf8')
-    .split('\n')
-    .map((line) => line.split(':'));
+/** Throws {@link LabRefused} when a uid of the lab means something on this machine: an audit rule for it would record a stranger. */
+export async function assertUidsFree(): Promise<void> {
   const running = uidsOfProcesses();
   for (const { account, uid } of LAB_HOSTS) {
-    const owner = known.find((fields) => Number(fields[2]) === uid)?.[0];
-    if (owner !== undefined)
-      throw new LabRefused(
-        'uid-in-use',
-        `The uid ${uid}, which the lab uses for ${account}, belongs to ${owner} on this machine.`,
-      );
-    if (running.has(uid))
-      throw new LabRefused(
-        'uid-in-use',
-        `A process with the uid ${uid}, which the lab uses for ${account}, runs on this machine.`,
-      );
+    const use = `The uid ${uid}, which the lab uses for ${account}, is in use on this machine`;
+    const { stdout } = await execa('getent', ['passwd', String(uid)], { reject: false });
+    if (stdout !== '') throw new LabRefused('uid-in-use', `${use}: ${stdout}`);
+    if (running.has(uid)) throw new LabRefused('uid-in-use', `${use}, by a process.`);
   }
 }
 

@@ -61,10 +61,10 @@ function writeEtc(host: LabHost, authorizedKeys: string): void {
   const write = (file: string, text: string, mode = 0o644): void => {
     writeFileSync(path.join(hostFiles(name).etc, file), text, { mode });
   };
-  const accounts = systemEntries('/etc/passwd');
+  const accounts = systemEntries('/etc/passwd', account);
   const passwd = [...accounts, `${account}:x:${uid}:${uid}:detproof lab:/home/${account}:/bin/bash`];
   write('passwd', lines(passwd));
-  write('group', lines([...systemEntries('/etc/group').map(withoutMembers), `${account}:x:${uid}:`]));
+  write('group', lines([...systemEntries('/etc/group', account).map(withoutMembers), `${account}:x:${uid}:`]));
   // No password hash of the machine is copied: nobody can log in by password here.
   write('shadow', lines(passwd.map((entry) => `${firstField(entry)}:*:20000:0:99999:7:::`)), 0o600);
   write('nsswitch.conf', lines(['passwd: files', 'group: files', 'shadow: files', 'hosts: files dns']));
@@ -88,13 +88,13 @@ function writeEtc(host: LabHost, authorizedKeys: string): void {
   write(`ssh/authorized_keys/${account}`, authorizedKeys);
 }
 
-/** The entries of the machine's system accounts or groups; those of people stay out of the lab. */
-function systemEntries(file: string): readonly string[] {
+/** The entries of the machine's system accounts or groups; those of people stay out of the lab, and so does one that has the name of the lab's. */
+function systemEntries(file: string, except: string): readonly string[] {
   return readFileSync(file, 'utf8')
     .split('\n')
     .filter((entry) => {
       const id = Number(entry.split(':')[2] ?? 'NaN');
-      return id < 1000 || id === 65534;
+      return (id < 1000 || id === 65534) && firstField(entry) !== except;
     });
 }
 

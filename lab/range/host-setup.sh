@@ -18,7 +18,7 @@ private() { # TARGET MODE SIZE: an empty file system of this host's own; its sou
 mkdir -p "$own/run" "$own/dev"
 private "$own/run" 0755 16m
 
-echo "$host" > /proc/sys/kernel/hostname
+hostname "$host"
 
 # Nothing of the machine can be written to from here. A mount that refuses (autofs, say) is named in the log and left as it is.
 while read -r _ _ _ _ target options _; do

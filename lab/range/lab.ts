@@ -73,7 +73,8 @@ export async function down(options: {
   return withLabLock(`taking the lab down for ${stateDir}`, options.waitMs ?? 30_000, async () => {
     const running = readRunningState();
     if (running !== undefined && running.stateDir !== stateDir && options.anyones !== true) throw heldBy(running);
-    return takeDown(running ?? readOwnState(stateDir), stateDir, { dropLogs: options.dropLogs ?? false });
+    const state = running ?? readOwnState(stateDir);
+    return takeDown(state, state?.stateDir ?? stateDir, { dropLogs: options.dropLogs ?? false });
   });
 }
 
@@ -107,7 +108,7 @@ async function bringUp(
   const { stateDir, log } = options;
   const auditBefore = settingsOf(await assertAuditFree());
   await assertLoginIdFree(ownLoginId());
-  assertUidsFree();
+  await assertUidsFree();
   await assertPortsFree();
   const by = processRef(process.pid);
   if (by === undefined) throw new Error('this process is not in /proc');

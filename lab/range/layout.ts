@@ -42,7 +42,6 @@ export const runtimeFiles = {
   auditLogs: path.join(RUNTIME_DIR, 'audit'),
   auditRules: path.join(RUNTIME_DIR, 'auditd/detproof.rules'),
   siemConfig: path.join(RUNTIME_DIR, 'siem.json'),
-  siemControl: path.join(RUNTIME_DIR, 'siem.sock'),
 } as const;
 
 /** Files of one lab host in {@link RUNTIME_DIR}. */
@@ -70,6 +69,7 @@ export function stateFiles(stateDir: string) {
     auditLog: path.join(stateDir, 'audit/audit.log'),
     logs: path.join(stateDir, 'logs'),
     siemStore: path.join(stateDir, 'siem'),
+    siemFaults: path.join(stateDir, 'siem-faults.json'),
   } as const;
 }
 

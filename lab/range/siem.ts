@@ -22,7 +22,8 @@ export interface LabSiemConfig {
     /** Where the SIEM's collector listens for the host's syslog lines. */
     readonly syslogSocket: string;
   }[];
-  readonly controlSocket: string;
+  /** Where faults of the SIEM are switched on and off. */
+  readonly controlFile: string;
 }
 
 /** Writes the SIEM's configuration and starts it, if this checkout has one. Waits until it listens for the hosts' syslog lines. */
@@ -49,7 +50,7 @@ export function findSiem(): readonly ProcessRef[] {
 }
 
 function siemConfig(state: LabState): LabSiemConfig {
-  const { auditLog, siemStore } = stateFiles(state.stateDir);
+  const { auditLog, siemStore, siemFaults } = stateFiles(state.stateDir);
   return {
     stateDir: state.stateDir,
     storeDir: siemStore,
@@ -58,7 +59,7 @@ function siemConfig(state: LabState): LabSiemConfig {
       const mntNs = state.hosts.find((host) => host.name === name)?.mntNs;
       return { name, uid, account, ...(mntNs !== undefined && { mntNs }), syslogSocket: hostFiles(name).syslogSocket };
     }),
-    controlSocket: runtimeFiles.siemControl,
+    controlFile: siemFaults,
   };
 }
 

@@ -66,10 +66,11 @@ export function readOwnState(stateDir: string): LabState | undefined {
   return read(stateFiles(stateDir).state);
 }
 
-/** Removes the state and keys from the state folder, and everything in {@link RUNTIME_DIR}. Logs and the SIEM's store stay. */
+/** Removes the state, keys and faults from the state folder, and everything in {@link RUNTIME_DIR}. Logs and the SIEM's store stay. */
 export function removeState(stateDir: string): void {
-  const { state, clientKey, knownHosts } = stateFiles(stateDir);
-  for (const file of [state, `${state}.next`, clientKey, `${clientKey}.pub`, knownHosts]) rmSync(file, { force: true });
+  const { state, clientKey, knownHosts, siemFaults } = stateFiles(stateDir);
+  for (const file of [state, `${state}.next`, clientKey, `${clientKey}.pub`, knownHosts, siemFaults])
+    rmSync(file, { force: true });
   rmSync(RUNTIME_DIR, { recursive: true, force: true });
 }
 

@@ -256,13 +256,13 @@ t.test('lab: on this machine', { skip, timeout: 2 * WAIT_MS }, async (t) => {
   await t.test('down: the machine is as it was, and doing it again does nothing', async (t) => {
     const session = login(alpha, 'trap "" TERM; sleep 300');
     await waitUntil(() => processesOfLabHosts().some(({ argv }) => argv[1] === '300'), 5000);
-    t.strictSame(await down({ stateDir }), { wasUp: true, leftBehind: [] });
+    t.strictSame(await down({ stateDir }), { wasUp: true, leftBehind: [], installed: [] });
     t.strictSame(await lookWhileNoLabIsUp(), before);
     t.not((await session).exitCode, 0);
     t.ok(existsSync(files.auditLog), 'logs stay');
     for (const file of [files.clientKey, files.knownHosts, files.state])
       t.notOk(existsSync(file), `${path.basename(file)} is gone`);
-    t.strictSame(await down({ stateDir, dropLogs: true }), { wasUp: false, leftBehind: [] });
+    t.strictSame(await down({ stateDir, dropLogs: true }), { wasUp: false, leftBehind: [], installed: [] });
     t.notOk(existsSync(files.auditLog));
     await t.rejects(stopAuditd(stateDir), { reason: 'lab-not-up', message: /Bring it up first/ });
   });
@@ -275,7 +275,7 @@ t.test('lab: on this machine', { skip, timeout: 2 * WAIT_MS }, async (t) => {
         for (const { pid } of processesOfLabHosts()) process.kill(pid, 'SIGKILL');
         if (auditd !== undefined) process.kill(auditd, 'SIGKILL');
         rmSync(lost);
-        t.strictSame(await down({ stateDir }), { wasUp: true, leftBehind: [] });
+        t.strictSame(await down({ stateDir }), { wasUp: true, leftBehind: [], installed: [] });
         t.strictSame(await lookWhileNoLabIsUp(), before);
       }
     },
@@ -290,7 +290,7 @@ t.test('lab: on this machine', { skip, timeout: 2 * WAIT_MS }, async (t) => {
     t.equal((await up({ stateDir, waitMs: WAIT_MS, tied: true, withoutSiem: true })).is, 'whole');
     t.equal((await login(alpha, 'hostname')).stdout, 'lab-alpha');
     t.equal((await listLabRules()).length, 22);
-    t.strictSame(await down({ stateDir }), { wasUp: true, leftBehind: [] });
+    t.strictSame(await down({ stateDir }), { wasUp: true, leftBehind: [], installed: [] });
     t.strictSame(await lookWhileNoLabIsUp(), before);
   });
 });
