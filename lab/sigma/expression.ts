@@ -5,7 +5,8 @@ import type { Pattern } from './pattern.ts';
 import type { Problem } from './problem.ts';
 import { quote } from './problem.ts';
 import type { SigmaRule } from './rule.ts';
-import type { RuleScope } from './taxonomy.ts';
+import { scopeOf } from './taxonomy.ts';
+import type { RuleScope, Taxonomy } from './taxonomy.ts';
 
 /** A rule's logic over numbered tests. */
 export type Expression =
@@ -16,9 +17,14 @@ export type Expression =
 /** A rule, ready to be asked about events. */
 export type CompiledRule = {
   readonly rule: SigmaRule;
+  /** What its log source demands of an event. */
+  readonly scope: Expression;
   readonly condition: Expression;
   readonly selections: ReadonlyMap<string, Expression>;
 };
+
+/** A rule that cannot be run, and every reason. */
+export type RefusedRule = { readonly rule: SigmaRule; readonly problems: readonly Problem[] };
 
 export function holds(expression: Expression, view: EventView): boolean {
   switch (expression.kind) {
@@ -33,23 +39,14 @@ export function holds(expression: Expression, view: EventView): boolean {
   }
 }
 
-/** The log source's condition on events. */
-export function compileScope(scope: RuleScope, tests: EventTests): Expression {
-  const parts = scope.when.map(({ field, values }): Expression => {
-    const number = tests.field([field]);
-    return anyOf(
-      values.map((text) => valueExpression(number, { kind: 'text', pattern: textPattern(text), cased: false }, tests)),
-    );
-  });
-  return allOf(parts);
-}
-
-/** Numbers a rule's tests. Problems: its fields that the taxonomy does not know. */
-export function compileRule(rule: SigmaRule, scope: RuleScope, tests: EventTests): CompiledRule | readonly Problem[] {
+/** Numbers a rule's tests, or says why the taxonomy has no place for the rule. */
+export function compileRule(rule: SigmaRule, taxonomy: Taxonomy, tests: EventTests): CompiledRule | RefusedRule {
+  const names = scopeOf(rule, taxonomy);
+  if ('code' in names) return { rule, problems: [names] };
   const problems: Problem[] = [];
   const field = (name: string, { at }: FieldTest): number => {
-    const names = scope.eventFields(name);
-    if (names !== undefined) return tests.field(names);
+    const eventFields = names.eventFields(name);
+    if (eventFields !== undefined) return tests.field(eventFields);
     const hint = 'add it to the field mapping, or use the event’s own dotted name';
     problems.push({ file: rule.file, ...at, code: 'SIGMA_FIELD_UNMAPPED', found: `the field ${quote(name)}`, hint });
     return -1;
@@ -61,8 +58,22 @@ export function compileRule(rule: SigmaRule, scope: RuleScope, tests: EventTests
   };
   const selections = new Map<string, Expression>();
   for (const [name, detection] of rule.detection.selections) selections.set(name, compile(detection));
-  if (problems.length > 0) return problems;
-  return { rule, condition: compileCondition(rule.detection.condition, selections), selections };
+  if (problems.length > 0) return { rule, problems };
+  const condition = compileCondition(rule.detection.condition, selections);
+  return { rule, scope: compileScope(names, tests), condition, selections };
+}
+
+/** The log source's condition on events. */
+function compileScope(scope: RuleScope, tests: EventTests): Expression {
+  const parts = scope.when.map(({ field, values }): Expression => {
+    const number = tests.field([field]);
+    const alternatives = values.map((text) => {
+      const pattern: Pattern = text === '' ? [] : [{ text }];
+      return valueExpression(number, { kind: 'text', pattern, cased: false }, tests);
+    });
+    return anyOf(alternatives);
+  });
+  return allOf(parts);
 }
 
 function compileCondition(condition: Condition, selections: ReadonlyMap<string, Expression>): Expression {
@@ -107,10 +118,6 @@ function valueExpression(
 /** A keyword may stand anywhere in a value. */
 function asKeyword<V extends Value>(value: V): V {
   return value.kind === 'text' ? { ...value, pattern: [anyText, ...value.pattern, anyText] } : value;
-}
-
-function textPattern(text: string): Pattern {
-  return text === '' ? [] : [{ text }];
 }
 
 function allOf(parts: readonly Expression[]): Expression {

@@ -1,20 +1,18 @@
 import type { SigmaEvent } from './event.ts';
 import { EventTests } from './event-tests.ts';
-import { compileRule, compileScope, holds } from './expression.ts';
-import type { CompiledRule, Expression } from './expression.ts';
-import type { Problem } from './problem.ts';
+import type { EventView } from './event-tests.ts';
+import { compileRule, holds } from './expression.ts';
+import type { CompiledRule, Expression, RefusedRule } from './expression.ts';
+import { LiteralIndex } from './literal-index.ts';
+import { requiredLiterals } from './literals.ts';
 import type { SigmaRule } from './rule.ts';
-import { scopeOf } from './taxonomy.ts';
 import type { Taxonomy } from './taxonomy.ts';
 
 /** A rule that an event matches, and the names of the selections that hold for it. */
 export type Match = { readonly rule: SigmaRule; readonly selections: readonly string[] };
 
-/** A rule that cannot be run, and why. */
-export type RefusedRule = { readonly rule: SigmaRule; readonly problems: readonly Problem[] };
-
 /** Rules whose log sources put the same condition on events. */
-type RuleGroup = { readonly scope: Expression; readonly rules: CompiledRule[] };
+type RuleGroup = { readonly scope: Expression; readonly rules: readonly CompiledRule[]; readonly index: LiteralIndex };
 
 /**
  * Prepares rules for matching. Rules that speak of log sources or fields that the taxonomy does not know are not in the
@@ -25,29 +23,34 @@ export function compileRules(
   taxonomy: Taxonomy,
 ): { readonly matcher: Matcher; readonly refused: readonly RefusedRule[] } {
   const tests = new EventTests();
-  const groups = new Map<string, RuleGroup>();
+  const groups = new Map<string, { scope: Expression; rules: CompiledRule[] }>();
   const refused: RefusedRule[] = [];
   for (const rule of rules) {
-    const scope = scopeOf(rule, taxonomy);
-    const compiled = 'code' in scope ? [scope] : compileRule(rule, scope, tests);
-    if ('code' in scope || !('rule' in compiled)) {
-      refused.push({ rule, problems: compiled as readonly Problem[] });
+    const compiled = compileRule(rule, taxonomy, tests);
+    if ('problems' in compiled) {
+      refused.push(compiled);
       continue;
     }
-    const key = JSON.stringify(scope.when);
-    const group = groups.get(key) ?? { scope: compileScope(scope, tests), rules: [] };
-    groups.set(key, group);
-    group.rules.push(compiled);
+    const key = JSON.stringify(compiled.scope);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { scope: compiled.scope, rules: [compiled] });
+    else group.rules.push(compiled);
   }
-  return { matcher: new Matcher(tests, [...groups.values()]), refused };
+  const indexed = [...groups.values()].map((group) => ({
+    ...group,
+    index: new LiteralIndex(group.rules.map(({ condition }) => requiredLiterals(condition))),
+  }));
+  return { matcher: new Matcher(rules, tests, indexed), refused };
 }
 
 /** A set of rules. It keeps nothing between events. */
 export class Matcher {
+  readonly #order: ReadonlyMap<SigmaRule, number>;
   readonly #tests: EventTests;
   readonly #groups: readonly RuleGroup[];
 
-  constructor(tests: EventTests, groups: readonly RuleGroup[]) {
+  constructor(rules: readonly SigmaRule[], tests: EventTests, groups: readonly RuleGroup[]) {
+    this.#order = new Map(rules.map((rule, position) => [rule, position]));
     this.#tests = tests;
     this.#groups = groups;
   }
@@ -56,14 +59,22 @@ export class Matcher {
   match(event: SigmaEvent): readonly Match[] {
     const view = this.#tests.view(event);
     const matches: Match[] = [];
-    for (const group of this.#groups) {
-      if (!holds(group.scope, view)) continue;
-      for (const { rule, condition, selections } of group.rules) {
-        if (!holds(condition, view)) continue;
-        const held = [...selections].filter(([, expression]) => holds(expression, view)).map(([name]) => name);
-        matches.push({ rule, selections: held });
+    for (const { scope, rules, index } of this.#groups) {
+      if (!holds(scope, view)) continue;
+      for (const position of index.candidates(view)) {
+        const compiled = rules[position];
+        if (compiled !== undefined && holds(compiled.condition, view)) matches.push(matchOf(compiled, view));
       }
     }
-    return matches;
+    return matches.sort((a, b) => this.#positionOf(a) - this.#positionOf(b));
   }
+
+  #positionOf({ rule }: Match): number {
+    return this.#order.get(rule) ?? 0;
+  }
+}
+
+function matchOf({ rule, selections }: CompiledRule, view: EventView): Match {
+  const held = [...selections].filter(([, expression]) => holds(expression, view));
+  return { rule, selections: held.map(([name]) => name) };
 }

@@ -7,7 +7,8 @@ import type { Pattern } from './pattern.ts';
 import { quote } from './problem.ts';
 import type { Refusal } from './problem.ts';
 import { compileRegex } from './regex.ts';
-import type { RegexFlag } from './regex.ts';
+import { splitFlags } from './regex-syntax.ts';
+import type { RegexFlag } from './regex-syntax.ts';
 
 /** A value as it stands in the file. */
 export type RawValue = string | number | boolean | null;
@@ -203,7 +204,8 @@ function encodeBase64(encode: (value: Encoded) => readonly string[]): Modifier {
 
 function regex(draft: Draft, isFirst: boolean): Draft | string {
   if (draft.kind !== 'text' || !isFirst) return 'a string, before any other modifier';
-  return { kind: 'regex', source: draft.raw, flags: new Set() };
+  const { flags, rest } = splitFlags(draft.raw);
+  return { kind: 'regex', source: rest, flags };
 }
 
 function regexFlag(flag: RegexFlag): Modifier {
