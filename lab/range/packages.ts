@@ -6,16 +6,14 @@ import { LabRefused } from './refused.ts';
 export const LAB_PACKAGES = ['auditd', 'cron', 'faketime', 'openssh-client', 'openssh-server', 'python3'] as const;
 
 const POLICY = '/usr/sbin/policy-rc.d';
-const POLICY_TEXT = `#!/bin/sh
-# Put here by detproof while it installs packages, so that they start no service; it removes this file afterwards.
-exit 101
-`;
+const DENY_ALL = '#!/bin/sh\nexit 101\n';
+const PLACEHOLDER = '# Put here by detproof while it installs packages; without effect, and may be removed.\n';
 const ROOT_ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
 
 /**
  * Installs the packages that are missing and returns their names. No service of theirs is started, now or at the next boot.
  * `log` receives one line before anything is installed. Throws {@link LabRefused} when packages are missing and this
- * is not Debian, or we are not root; throws execa's error, with apt-get's words, when apt-get fails.
+ * is not Debian, or we are not root, or when apt-get fails, with its words.
  */
 export async function ensurePackages(
   names: readonly string[],
@@ -62,44 +60,41 @@ export async function missingPackages(names: readonly string[]): Promise<readonl
 }
 
 /**
- * Installs under a policy that denies starting services (invoke-rc.d(8)). A policy that is there already is not touched:
- * ours is laid over it in a mount namespace that only apt-get sees.
+ * Installs under a policy that denies starting services (invoke-rc.d(8)). The policy is laid over {@link POLICY} in a mount
+ * namespace that only apt-get sees, so that the machine's own policy is not touched and nothing is denied to anybody else,
+ * even if we are killed. Where there is no policy, the place for it is a file that is not executable, and so without effect.
  */
 async function installQuietly(names: readonly string[]): Promise<void> {
-  const own = !existsSync(POLICY) || readFileSync(POLICY, 'utf8') === POLICY_TEXT;
-  const file = own ? POLICY : `/run/detproof-policy-rc.d.${process.pid}`;
-  writeFileSync(file, POLICY_TEXT, { mode: 0o755 });
+  const policy = `/run/detproof-policy-rc.d.${process.pid}`;
+  writeFileSync(policy, DENY_ALL, { mode: 0o755 });
+  if (!existsSync(POLICY)) writeFileSync(POLICY, PLACEHOLDER, { mode: 0o644 });
   try {
-    const over = [
-      'unshare',
-      '--mount',
-      '--propagation',
-      'private',
-      '/bin/sh',
-      '-c',
-      'mount --bind "$0" "$1"; mount -o remount,bind,exec "$1"; shift; exec "$@"',
-      file,
-      POLICY,
-    ];
-    await aptGet(own ? [] : over, names);
+    const inside =
+      'mount --no-mtab --bind "$0" "$1" && mount --no-mtab -o remount,bind,exec "$1" && shift && exec "$@"';
+    await aptGet(['unshare', '--mount', '--propagation', 'private', '/bin/sh', '-c', inside, policy, POLICY], names);
   } finally {
-    rmSync(file, { force: true });
+    rmSync(policy, { force: true });
+    if (readFileSync(POLICY, 'utf8') === PLACEHOLDER) rmSync(POLICY);
   }
 }
 
-async function aptGet(prefix: readonly string[], names: readonly string[]): Promise<void> {
-  const run = async (...args: readonly string[]): Promise<void> => {
-    const [file, ...rest] = [...prefix, 'apt-get', '--yes', '--quiet', ...args] as [string, ...string[]];
-    await execa(file, rest, { stdin: 'ignore', env: { ...ROOT_ENVIRONMENT, DEBIAN_FRONTEND: 'noninteractive' } });
+async function aptGet(prefix: readonly [string, ...string[]], names: readonly string[]): Promise<void> {
+  const [file, ...rest] = prefix;
+  const run = async (...args: readonly string[]): Promise<string | undefined> => {
+    const env = { ...ROOT_ENVIRONMENT, DEBIAN_FRONTEND: 'noninteractive' };
+    const result = await execa(file, [...rest, 'apt-get', '--yes', '--quiet', ...args], {
+      stdin: 'ignore',
+      env,
+      reject: false,
+    });
+    return result.failed ? result.stderr || result.shortMessage : undefined;
   };
   const install = ['install', '--no-install-recommends', '--', ...names];
-  try {
-    await run(...install);
-  } catch {
-    // A fresh image has no package lists, or old ones.
-    await run('update');
-    await run(...install);
-  }
+  if ((await run(...install)) === undefined) return;
+  // A fresh image has no package lists, or old ones.
+  const trouble = (await run('update')) ?? (await run(...install));
+  if (trouble !== undefined)
+    throw new LabRefused('packages-missing', `apt-get could not install ${names.join(' ')}: ${trouble}`);
 }
 
 /** A newly installed daemon would be started at the next boot; nobody asked for that. */
