@@ -1,0 +1,47 @@
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { elapsed, formatDuration, instant, parseInstant } from '../../../runner/domain/time.ts';
+import type { Instant } from '../../../runner/domain/time.ts';
+import { SiemFailure } from '../../../runner/ports.ts';
+import type { Clock } from '../../../runner/ports.ts';
+
+/** A SIEM that writes its heartbeat twice a second and has been silent for so long is not there. */
+const deadAfterMs = 5_000;
+
+const heartbeatSchema = z.object({ '@timestamp': z.string() });
+
+/**
+ * The SIEM's own time, from its heartbeat; undefined when the folder has none. Throws {@link SiemFailure} when the heartbeat
+ * is old, by the file's own time, since the SIEM's clock may be wrong.
+ */
+export async function readHeartbeat(folder: string, clock: Clock, signal: AbortSignal): Promise<Instant | undefined> {
+  const file = path.join(folder, 'heartbeat.json');
+  let text: string;
+  let writtenMs: number;
+  try {
+    text = await readFile(file, { encoding: 'utf8', signal });
+    writtenMs = (await stat(file)).mtimeMs;
+  } catch (error) {
+    signal.throwIfAborted();
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new SiemFailure('unreachable', `${file} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+  const silentMs = elapsed(instant(Math.trunc(writtenMs)), clock.now());
+  if (silentMs > deadAfterMs)
+    throw new SiemFailure(
+      'unreachable',
+      `the SIEM of ${folder} has been silent for ${formatDuration(silentMs)}. Start it again (for the lab: detproof lab up).`,
+    );
+  const time = timeIn(text);
+  if (time === undefined) throw new SiemFailure('protocol', `${file} holds no @timestamp with its zone`);
+  return time;
+}
+
+function timeIn(heartbeat: string): Instant | undefined {
+  try {
+    return parseInstant(heartbeatSchema.parse(JSON.parse(heartbeat))['@timestamp']);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,192 @@
+import type { EvidenceRef } from '../../../runner/domain/evidence.ts';
+import type { Reason } from '../../../runner/domain/fact.ts';
+import type { AlertHit, Answer, EventHit, Question, RuleHealth, RuleQuestion } from '../../../runner/domain/siem.ts';
+import type { Instant } from '../../../runner/domain/time.ts';
+import type { PluginDeps, SiemAdapter, SiemPlugin } from '../../../runner/ports.ts';
+import { alertLine } from './alert-line.ts';
+import type { AlertLine } from './alert-line.ts';
+import { matchesOf } from './alert-matching.ts';
+import { cutShort, problemOf, tooLate, unmapped } from './completeness.ts';
+import { EventReader } from './event-line.ts';
+import type { EventLine } from './event-line.ts';
+import { keepExchange } from './exchange.ts';
+import { readHeartbeat } from './heartbeat.ts';
+import { isDocument } from './json-fields.ts';
+import type { Document } from './json-fields.ts';
+import { LineFiles } from './line-files.ts';
+import type { LineAt, Snapshot } from './line-files.ts';
+import { inWindow, Traces } from './matching.ts';
+import { healthOf, ruleLine, tellingLines } from './rule-line.ts';
+import type { RuleLine } from './rule-line.ts';
+import { settings } from './settings.ts';
+import type { FilesSettings } from './settings.ts';
+
+/**
+ * A SIEM whose store is a folder of JSON lines in ECS: the lab's, or an export. `limit`, windows and matching are applied
+ * here; nothing outside the folder is asked.
+ */
+class FilesSiem implements SiemAdapter {
+  readonly #settings: FilesSettings;
+  readonly #deps: PluginDeps;
+  readonly #folder: string;
+  readonly #reader: EventReader;
+  readonly #events: LineFiles<EventLine>;
+  readonly #alerts: LineFiles<AlertLine>;
+  readonly #rules: LineFiles<RuleLine>;
+
+  constructor(given: FilesSettings, deps: PluginDeps) {
+    this.#settings = given;
+    this.#deps = deps;
+    this.#folder = deps.resolve(given.path);
+    this.#reader = new EventReader(given);
+    this.#events = new LineFiles(this.#folder, 'events.ndjson', given.maxBytes, (document, at) =>
+      this.#reader.line(document, at),
+    );
+    this.#alerts = new LineFiles(this.#folder, 'alerts.ndjson', given.maxBytes, (document, at) =>
+      alertLine(document, at, this.#reader),
+    );
+    this.#rules = new LineFiles(this.#folder, 'rules.ndjson', given.maxBytes, ruleLine);
+  }
+
+  async ping(signal: AbortSignal): Promise<{ serverTime?: Instant }> {
+    const serverTime = await readHeartbeat(this.#folder, this.#deps.clock, signal);
+    if (serverTime !== undefined) return { serverTime };
+    // Without a heartbeat it is an export: it is there, and tells no time.
+    await (await this.#events.snapshot(signal))[Symbol.asyncDispose]();
+    return {};
+  }
+
+  /** A hit per event and trace, sorted by event time. */
+  async events(question: Question, signal: AbortSignal): Promise<Answer<EventHit>> {
+    await using events = await this.#events.snapshot(signal);
+    const traces = new Traces(question);
+    const found = events.items.flatMap((event) => {
+      const source = question.sources.find((asked) => event.sources.includes(asked));
+      const time = question.window.basis === 'event' ? event.time : (event.ingested ?? event.time);
+      return source === undefined || !inWindow(time, question.window)
+        ? []
+        : traces.of(event).map((match) => ({ event, source, ...match }));
+    });
+    const sorted = found.sort((a, b) => order(a.event, b.event) || (a.marker < b.marker ? -1 : 1));
+    const hits: EventHit[] = [];
+    for (const { event, source, marker, matched } of sorted.slice(0, question.limit)) {
+      signal.throwIfAborted();
+      const bytes = await events.bytes(event.at);
+      event.raw ??= await this.#deps.keep(bytes, 'application/json');
+      hits.push({
+        marker,
+        matched,
+        source,
+        id: event.id,
+        time: event.time,
+        ...(event.ingested !== undefined && { ingested: event.ingested }),
+        ...(event.pid !== undefined && { pid: event.pid }),
+        fields: this.#reader.context(documentIn(bytes)),
+        raw: event.raw,
+      });
+    }
+    const because =
+      problemOf(events) ??
+      unmapped(question, this.#settings) ??
+      tooLate(events, question) ??
+      cutShort(found.length, question.limit);
+    return await this.#answer('events', question, [events], hits, because);
+  }
+
+  /**
+   * A hit per alert and trace, sorted by the time at which it was raised: by the marker in the alert or in an event that it
+   * refers to, else by host, process and time. The window is about the events' times when its basis is `event`.
+   */
+  async alerts(question: Question, signal: AbortSignal): Promise<Answer<AlertHit>> {
+    await using alerts = await this.#alerts.snapshot(signal);
+    await using events = await this.#events.snapshot(signal);
+    const traces = new Traces(question);
+    const wanted = new Set(alerts.items.flatMap((alert) => alert.events));
+    const byId = new Map(events.items.filter(({ id }) => wanted.has(id)).map((event) => [event.id, event]));
+    const found = alerts.items.flatMap((alert) => {
+      const referred = alert.events.flatMap((id) => byId.get(id) ?? []);
+      const time =
+        question.window.basis === 'event' ? (alert.eventTime ?? referred[0]?.time ?? alert.time) : alert.time;
+      return inWindow(time, question.window)
+        ? matchesOf(alert, referred, traces).map((match) => ({ alert, ...match }))
+        : [];
+    });
+    const sorted = found.sort((a, b) => order(a.alert, b.alert) || (a.marker < b.marker ? -1 : 1));
+    const hits: AlertHit[] = [];
+    for (const { alert, marker, matched } of sorted.slice(0, question.limit)) {
+      signal.throwIfAborted();
+      alert.raw ??= await this.#deps.keep(await alerts.bytes(alert.at), 'application/json');
+      hits.push({
+        marker,
+        matched,
+        rule: alert.rule,
+        id: alert.id,
+        time: alert.time,
+        ...(alert.host !== undefined && { host: alert.host }),
+        techniques: alert.techniques,
+        ...(alert.severity !== undefined && { severity: alert.severity }),
+        events: alert.events,
+        raw: alert.raw,
+      });
+    }
+    const because =
+      problemOf(alerts) ?? problemOf(events) ?? tooLate(alerts, question) ?? cutShort(found.length, question.limit);
+    return await this.#answer('alerts', question, [alerts, events], hits, because);
+  }
+
+  /** `raw` holds the first and the last line of each stretch in which the SIEM said the same. */
+  async rules(question: RuleQuestion, signal: AbortSignal): Promise<Answer<RuleHealth>> {
+    await using rules = await this.#rules.snapshot(signal);
+    const asked = new Set(question.rules);
+    const byRule = new Map<string, RuleLine[]>();
+    for (const line of rules.items)
+      if (asked.has(line.rule)) byRule.set(line.rule, [...(byRule.get(line.rule) ?? []), line]);
+    const hits: RuleHealth[] = [];
+    for (const [rule, lines] of [...byRule].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const raw = await this.#keepLines(tellingLines(lines, question.window), rules);
+      const name = lines.at(-1)?.name ?? rule;
+      hits.push({ rule, name, ...healthOf(lines, question.window), raw });
+    }
+    return await this.#answer('rules', question, [rules], hits, problemOf(rules));
+  }
+
+  async #keepLines(lines: readonly RuleLine[], from: Snapshot<RuleLine>): Promise<EvidenceRef> {
+    const texts: Buffer[] = [];
+    for (const { at } of lines) texts.push(await from.bytes(at), Buffer.from('\n'));
+    return this.#deps.keep(Buffer.concat(texts), 'application/x-ndjson');
+  }
+
+  async #answer<H>(
+    operation: 'events' | 'alerts' | 'rules',
+    question: Question | RuleQuestion,
+    snapshots: readonly Snapshot<{ readonly at: LineAt }>[],
+    hits: readonly H[],
+    because: Reason | undefined,
+  ): Promise<Answer<H>> {
+    const complete = because === undefined ? ({ yes: true } as const) : ({ yes: false, because } as const);
+    const read = snapshots.flatMap((snapshot) => snapshot.read);
+    const exchange = { operation, folder: this.#settings.path, question, read, hits: hits.length, complete };
+    return { hits, complete, exchanges: [await keepExchange(exchange, this.#deps)] };
+  }
+}
+
+function order(
+  a: { readonly time: Instant; readonly id: string },
+  b: { readonly time: Instant; readonly id: string },
+): number {
+  return a.time.localeCompare(b.time) || a.id.localeCompare(b.id);
+}
+
+function documentIn(bytes: Buffer): Document {
+  const value: unknown = JSON.parse(bytes.toString('utf8'));
+  return isDocument(value) ? value : {};
+}
+
+const plugin: SiemPlugin<FilesSettings> = {
+  kind: 'files',
+  summary: 'A folder of JSON lines in ECS: the lab’s own SIEM, or an export of another.',
+  settings,
+  open: (given, deps) => new FilesSiem(given, deps),
+};
+
+export default plugin;
