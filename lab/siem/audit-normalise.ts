@@ -57,7 +57,9 @@ export class AuditNormaliser {
     if (!succeeded) return;
     if (isExec(call)) {
       const args = execveArgs(event.records);
-      this.#processes.executed(pid, ppid, { ...image, args: args.length > 0 ? args : (titleArgs ?? []) }, event.timeMs);
+      const cwd = cwdOf(event);
+      const started = { ...image, args: args.length > 0 ? args : (titleArgs ?? []), ...(cwd !== undefined && { cwd }) };
+      this.#processes.executed(pid, ppid, started, event.timeMs);
     } else if (call !== 'connect') {
       const child = decodeNumber(syscall.fields.get('exit'));
       if (child === undefined || child <= 0 || isThread(call, syscall)) return;
@@ -72,6 +74,7 @@ export class AuditNormaliser {
 
   #execution(call: Call, host: SiemHost): CollectedEvent {
     const args = execveArgs(call.event.records);
+    const cwd = cwdOf(call.event);
     return this.#event(call, host, {
       event: {
         dataset: 'auditd.execve',
@@ -80,7 +83,7 @@ export class AuditNormaliser {
         action: 'executed',
         outcome: 'success',
       },
-      args: args.length > 0 ? args : undefined,
+      started: { ...(args.length > 0 && { args }), ...(cwd !== undefined && { cwd }) },
       rest: {},
     });
   }
@@ -99,8 +102,8 @@ export class AuditNormaliser {
         action: 'connected-to',
         outcome: call.succeeded ? 'success' : exit === inProgress ? 'unknown' : 'failure',
       },
-      // The records of a connection name no arguments; the execution of the same process did.
-      args: this.#argsOf(call),
+      // The records of a connection tell neither arguments nor folder; those of the process's execution did.
+      started: this.#startedAs(call),
       rest: present({
         destination: destination(address),
         network: overNetwork
@@ -120,7 +123,7 @@ export class AuditNormaliser {
     host: SiemHost,
     own: {
       event: Pick<CollectedEvent['event'], 'dataset' | 'category' | 'type' | 'action' | 'outcome'>;
-      args: readonly string[] | undefined;
+      started: ProcessImage;
       rest: Partial<CollectedEvent>;
     },
   ): CollectedEvent {
@@ -145,13 +148,12 @@ export class AuditNormaliser {
           audit: auid === undefined || auid === unsetLoginId ? undefined : { id: String(auid) },
         }),
       }),
-      process: this.#process(call, own.args),
+      process: this.#process(call, own.started),
       ...own.rest,
     };
   }
 
-  #process(call: Call, args: readonly string[] | undefined): EcsProcess {
-    const cwd = call.event.records.find(({ type }) => type === 'CWD')?.fields.get('cwd');
+  #process(call: Call, { args, cwd }: ProcessImage): EcsProcess {
     return present({
       pid: call.pid,
       ppid: call.ppid,
@@ -160,15 +162,15 @@ export class AuditNormaliser {
       args,
       args_count: args?.length,
       command_line: args?.join(' '),
-      working_directory: decodeText(cwd),
+      working_directory: cwd,
       title: call.titleArgs?.join(' '),
       parent: call.ppid === undefined ? undefined : this.#parent(call.ppid, call.event.timeMs),
     });
   }
 
-  #argsOf({ pid, image, event }: Call): readonly string[] | undefined {
+  #startedAs({ pid, image, event }: Call): ProcessImage {
     const known = this.#processes.imageOf(pid, event.timeMs);
-    return known.executable === image.executable ? known.args : undefined;
+    return known.executable === image.executable ? known : {};
   }
 
   #parent(pid: number, atMs: number): NonNullable<EcsProcess['parent']> {
@@ -203,6 +205,10 @@ function readCall(event: AuditEvent): Call | undefined {
     titleArgs: title === undefined || title === '(null)' ? undefined : proctitleArgs(title),
     succeeded: syscall.fields.get('success') === 'yes',
   };
+}
+
+function cwdOf({ records }: AuditEvent): string | undefined {
+  return decodeText(records.find(({ type }) => type === 'CWD')?.fields.get('cwd'));
 }
 
 function isExec(call: SystemCall): boolean {

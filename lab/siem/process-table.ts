@@ -4,6 +4,8 @@ import { readFileSync, readlinkSync } from 'node:fs';
 export type ProcessImage = {
   readonly executable?: string;
   readonly args?: readonly string[];
+  /** The working directory in which it was started. */
+  readonly cwd?: string;
 };
 
 type Entry = ProcessImage & { readonly ppid?: number; readonly atMs: number };
@@ -37,8 +39,8 @@ export class ProcessTable {
    */
   forked(parent: number, image: ProcessImage, child: number, atMs: number): void {
     const known = this.#entries.get(parent);
-    const args = known?.args ?? image.args;
-    const inherited = { ...image, ...(args !== undefined && { args }) };
+    const sameImage = (known?.executable ?? image.executable) === image.executable;
+    const inherited = sameImage ? { ...image, ...imageOnly(known ?? {}) } : image;
     if (known === undefined) this.#put(parent, { ...inherited, atMs });
     const own = this.#entries.get(child);
     if (own === undefined || own.atMs < atMs) this.#put(child, { ...inherited, ppid: parent, atMs });
@@ -84,6 +86,10 @@ export function readProc(pid: number): (ProcessImage & { readonly startedMs: num
   }
 }
 
-function imageOnly({ executable, args }: ProcessImage): ProcessImage {
-  return { ...(executable !== undefined && { executable }), ...(args !== undefined && { args }) };
+function imageOnly({ executable, args, cwd }: ProcessImage): ProcessImage {
+  return {
+    ...(executable !== undefined && { executable }),
+    ...(args !== undefined && { args }),
+    ...(cwd !== undefined && { cwd }),
+  };
 }

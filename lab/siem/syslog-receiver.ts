@@ -47,14 +47,19 @@ export class SyslogReceiver {
     const args = this.#sockets.flatMap(({ host, path: socket }) => [host, socket]);
     const child = spawn(interpreter, ['-I', '-S', program, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#child = child;
+    let wasReady = false;
     await new Promise<void>((ready, failed) => {
       createInterface({ input: child.stdout }).on('line', (text) => {
-        this.#line(text, ready);
+        this.#line(text, () => {
+          wasReady = true;
+          ready();
+        });
       });
       child.once('error', failed);
       child.once('exit', (code, signal) => {
-        failed(new Error(`the syslog listener ended at once (${signal ?? String(code)})`));
-        if (this.#child === child) this.#restart(code, signal);
+        const how = signal ?? `code ${String(code)}`;
+        if (wasReady) this.#restart(how);
+        else failed(new Error(`the syslog listener ended at once (${how})`));
       });
     });
   }
@@ -85,13 +90,13 @@ export class SyslogReceiver {
     });
   }
 
-  #restart(code: number | null, signal: string | null): void {
+  #restart(how: string): void {
     if (this.#closing) return;
-    this.#log(`the syslog listener ended (${signal ?? String(code)}); starting it again`);
+    this.#log(`the syslog listener is not there (${how}); starting it again`);
     setTimeout(() => {
       if (this.#closing) return;
       this.open().catch((error: unknown) => {
-        this.#log(`the syslog listener cannot be started: ${String(error)}`);
+        this.#restart(String(error));
       });
     }, restartAfterMs);
   }

@@ -57,18 +57,12 @@ export function healthOf(lines: readonly RuleLine[], window: Span): Omit<RuleHea
   const sorted = [...lines].sort((a, b) => a.from.localeCompare(b.from));
   const within = sorted.filter(({ from, to }) => from <= window.to && window.from <= to);
   const before = sorted.filter(({ to }) => to < window.from).at(-1);
-  const [on, off] = [true, false].map((state) =>
-    within.filter(({ enabled, from, to }) => enabled === state && from < window.to && window.from < to),
-  ) as [readonly RuleLine[], readonly RuleLine[]];
+  const inside = within.filter(({ from, to }) => from < window.to && window.from < to);
+  const off = inside.filter(({ enabled }) => !enabled);
   const first = before ?? within[0];
   const suppressions = [...new Set(within.flatMap(({ suppression }) => suppression ?? []))];
   return {
-    enabled:
-      on.length === 0 && covers(merged(off), window)
-        ? 'none'
-        : off.length === 0 && first?.enabled === true && knownAtStart(first, window)
-          ? 'all'
-          : 'part',
+    enabled: enabledOver(window, first, inside, off),
     ran: ranSpans(within),
     failures: within.flatMap(({ enabled, ok, error, from }) =>
       enabled && !ok
@@ -77,6 +71,16 @@ export function healthOf(lines: readonly RuleLine[], window: Span): Omit<RuleHea
     ),
     ...(suppressions.length > 0 && { suppression: suppressions.join('; ') }),
   };
+}
+
+function enabledOver(
+  window: Span,
+  first: RuleLine | undefined,
+  inside: readonly RuleLine[],
+  off: readonly RuleLine[],
+): RuleHealth['enabled'] {
+  if (off.length > 0) return off.length === inside.length && covers(merged(off), window) ? 'none' : 'part';
+  return first?.enabled === true && knownAtStart(first, window) ? 'all' : 'part';
 }
 
 /** The first and the last line of each stretch in which the SIEM said the same, within the window; else its last word. */
