@@ -126,6 +126,55 @@ export interface EvidenceStore {
   get(ref: EvidenceRef): Promise<Uint8Array>;
 }
 
+/** The runs kept under one output folder (`--out`). */
+export interface RunStore {
+  /** Makes a new run and holds it. Throws, before anything is touched, when it cannot be written. */
+  create(id: string): Promise<OpenRun>;
+  /** Takes up a run (the newest when `id` is undefined) that no living process holds; a torn last line is set aside. */
+  open(id: string | undefined): Promise<OpenRun>;
+  /** Looks at a run without holding it. */
+  read(id: string | undefined): Promise<KeptRun>;
+  /** Ids of all runs, oldest first. */
+  list(): Promise<readonly string[]>;
+  /** Asks the process that holds the run to stop. Returns its process id, or undefined when nobody holds it. */
+  askToStop(id: string | undefined): Promise<{ readonly id: string; readonly holder: number | undefined }>;
+}
+
+/** A run as it lies on disk. */
+export interface KeptRun {
+  readonly id: string;
+  /** Absolute path of its folder. */
+  readonly path: string;
+  /** `plan.json` as it was read, unchecked; undefined when the run died before it was written. */
+  readonly plan: unknown;
+  readonly planSha256: string;
+  /** `run.json`, unchecked, if there is one. */
+  readonly report: unknown;
+  readonly records: readonly RecordLine[];
+  readonly head: { readonly lines: number; readonly headSha256: string };
+  readonly evidence: EvidenceStore;
+  /** Text of small evidence, for display; read when the run was. */
+  excerpt(ref: EvidenceRef): { readonly text: string; readonly cut: boolean } | undefined;
+}
+
+/** A run that this process holds. */
+export interface OpenRun extends AsyncDisposable {
+  readonly id: string;
+  readonly path: string;
+  readonly journal: Journal;
+  readonly evidence: EvidenceStore;
+  /** Name of the file that a torn last line was put into. */
+  readonly setAside: string | undefined;
+  /** Writes `plan.json` (once) and returns its SHA-256. */
+  keepPlan(plan: unknown): Promise<string>;
+  /** Writes `run.json` and the reports, each whole or not at all, and points `latest` here. */
+  keepReport(report: unknown, files: readonly OutputFile[]): Promise<void>;
+  /** Has somebody asked this run to stop? */
+  stopAsked(): Promise<boolean>;
+  /** The run as it is now. */
+  read(): Promise<KeptRun>;
+}
+
 export interface Clock {
   now(): Instant;
   /** Ends early, by throwing the signal's reason, when the signal fires. */

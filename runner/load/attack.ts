@@ -5,7 +5,8 @@ import { checkObject } from './check.ts';
 import { type Loaded, loaded, type Problem, shown } from './problem.ts';
 import { reportOn } from './report-at.ts';
 import { line } from './texts.ts';
-import { readYamlFile, type YamlFile } from './yaml-file.ts';
+import type { SourceFile } from './source-file.ts';
+import { readYamlFile } from './yaml-file.ts';
 
 const maxBytes = 262_144;
 /** DET0063 as published: strategy, analytics, official log source references, mutable elements (ATT&CK v18.0 to v19.2). */
@@ -86,8 +87,8 @@ export async function loadAttack(folder: string): Promise<Loaded<AttackFacts>> {
 async function readFacts<S extends z.ZodObject>(
   file: string,
   schema: S,
-): Promise<{ source?: YamlFile; value?: z.output<S>; problems: readonly Problem[] }> {
-  const { source, problems } = await readYamlFile(file, { maxBytes });
+): Promise<{ source?: SourceFile; value?: z.output<S>; problems: readonly Problem[] }> {
+  const { source, problems } = await readYamlFile(file, maxBytes);
   if (source === undefined) return { problems };
   const checked = checkObject(source, [], schema);
   return {
@@ -97,7 +98,7 @@ async function readFacts<S extends z.ZodObject>(
   };
 }
 
-function integrityProblems(source: YamlFile, facts: FactsFile, components: ComponentsFile): readonly Problem[] {
+function integrityProblems(source: SourceFile, facts: FactsFile, components: ComponentsFile): readonly Problem[] {
   const { report, problems } = reportOn(source);
   const actual = {
     analytics: facts.analytics.length,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { kindOf, type Problem, shown, suggest } from './problem.ts';
-import type { Path, YamlFile } from './yaml-file.ts';
+import type { Path, SourceFile } from './source-file.ts';
 
 export type CheckOptions = {
   /**
@@ -21,7 +21,7 @@ export type Checked<T> = {
 
 /** Checks the map at `path` of a file. */
 export function checkObject<S extends z.ZodObject>(
-  source: YamlFile,
+  source: SourceFile,
   path: Path,
   schema: S,
   options: CheckOptions = {},
@@ -40,7 +40,7 @@ export function checkObject<S extends z.ZodObject>(
 
 /** Checks any value against a schema; `value` is given when it is valid. `value` may differ from the file's by left-out keys. */
 export function checkValue<S extends z.ZodType>(
-  source: YamlFile,
+  source: SourceFile,
   path: Path,
   schema: S,
   value: unknown,
@@ -84,7 +84,7 @@ export function pathText(path: Path): string {
 type Issue = z.core.$ZodIssue;
 
 function toProblems(
-  source: YamlFile,
+  source: SourceFile,
   base: Path,
   schema: z.ZodType,
   error: z.ZodError,
@@ -97,7 +97,7 @@ function toProblems(
 }
 
 function issueProblems(
-  source: YamlFile,
+  source: SourceFile,
   path: Path,
   issue: Issue,
   keys: readonly string[],

@@ -2,7 +2,7 @@ import type { Stance } from '../domain/scenario.ts';
 import { shown, suggest } from './problem.ts';
 import type { Report } from './report-at.ts';
 import type { ScenarioFile, StepFile, VariantFile } from './scenario-schema.ts';
-import type { Path } from './yaml-file.ts';
+import type { Path } from './source-file.ts';
 
 type AlertFields = Pick<VariantFile, 'rule' | 'rules' | 'because' | 'owner' | 'until'>;
 

@@ -3,7 +3,7 @@ import { listAt, valueAt } from './check.ts';
 import type { InventoryFile } from './inventory-schema.ts';
 import { type Problem, shown, suggest } from './problem.ts';
 import { type Report, reportOn } from './report-at.ts';
-import type { Path, YamlFile } from './yaml-file.ts';
+import type { Path, SourceFile } from './source-file.ts';
 
 type Entry<K extends 'windows' | 'targets' | 'expectations'> = {
   readonly path: Path;
@@ -27,7 +27,7 @@ export type InventoryReferences = {
 
 /** All that is wrong with an inventory besides the form of its entries. */
 export function inventoryProblems(
-  source: YamlFile,
+  source: SourceFile,
   entries: InventoryEntries,
   references: InventoryReferences,
 ): readonly Problem[] {
@@ -47,7 +47,7 @@ export function inventoryProblems(
   return problems;
 }
 
-function idsOf(source: YamlFile, list: string): readonly string[] {
+function idsOf(source: SourceFile, list: string): readonly string[] {
   return listAt(source.value, [list]).flatMap((entry) => {
     const id = valueAt(entry, ['id']);
     return typeof id === 'string' ? [id] : [];
@@ -55,7 +55,7 @@ function idsOf(source: YamlFile, list: string): readonly string[] {
 }
 
 /** Compared without case: ids become names of files, and host names know no case. */
-function checkUnique(source: YamlFile, path: Path, key: string, report: Report): void {
+function checkUnique(source: SourceFile, path: Path, key: string, report: Report): void {
   const seen = new Set<string>();
   for (const [index, entry] of listAt(source.value, path).entries()) {
     const value = valueAt(entry, [key]);
@@ -72,7 +72,7 @@ function checkUnique(source: YamlFile, path: Path, key: string, report: Report):
 }
 
 /** Every group of a window has targets, and every target is in a group that has a window. */
-function checkGroups(source: YamlFile, { windows, targets }: InventoryEntries, report: Report): void {
+function checkGroups(source: SourceFile, { windows, targets }: InventoryEntries, report: Report): void {
   const groupsIn = (list: string): readonly string[] =>
     listAt(source.value, [list]).flatMap((entry) =>
       listAt(entry, ['groups']).filter((group) => typeof group === 'string'),

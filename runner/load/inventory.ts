@@ -11,7 +11,8 @@ import {
 } from './inventory-schema.ts';
 import { isPluginSetting, type Plugins, type Settings, siemSettings, targetSettings } from './plugin-settings.ts';
 import { type Loaded, loaded, type Problem } from './problem.ts';
-import { readYamlFile, type YamlFile } from './yaml-file.ts';
+import type { SourceFile } from './source-file.ts';
+import { readYamlFile } from './yaml-file.ts';
 
 /** An inventory of 3,000 hosts has some 2 MB. */
 const maxBytes = 16_777_216;
@@ -25,7 +26,7 @@ export async function loadInventory(
   plugins: Plugins,
   references: InventoryReferences = {},
 ): Promise<Loaded<Inventory>> {
-  const { source, problems } = await readYamlFile(file, { maxBytes });
+  const { source, problems } = await readYamlFile(file, maxBytes);
   if (source === undefined) return loaded<Inventory>(undefined, problems);
   const read = readInventory(source, plugins, references);
   return loaded(read.inventory, [...problems, ...read.problems]);
@@ -33,7 +34,7 @@ export async function loadInventory(
 
 /** As {@link loadInventory}, for a file that was read already. */
 export function readInventory(
-  source: YamlFile,
+  source: SourceFile,
   plugins: Plugins,
   references: InventoryReferences,
 ): { readonly inventory?: Inventory; readonly problems: readonly Problem[] } {
@@ -71,7 +72,7 @@ type AllSettings = {
   readonly siems: readonly Settings[];
 };
 
-function toInventory(file: InventoryFile, source: YamlFile, settings: AllSettings): Inventory {
+function toInventory(file: InventoryFile, source: SourceFile, settings: AllSettings): Inventory {
   return {
     file: source.file,
     sha256: source.sha256,

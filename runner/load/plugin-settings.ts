@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { SettingsSchema, SiemPlugin, TransportPlugin } from '../ports.ts';
 import { checkValue, isRecord, listAt, valueAt } from './check.ts';
 import { kindOf, type Problem, suggest } from './problem.ts';
-import type { Path, YamlFile } from './yaml-file.ts';
+import type { Path, SourceFile } from './source-file.ts';
 
 /** The plug-ins that were found, by kind. */
 export type Plugins = {
@@ -22,7 +22,7 @@ export type Settings = { readonly value?: unknown; readonly problems: readonly P
  * secret may stand by mistake where a reference to it belongs, so no value is shown.
  */
 function checkSettings(
-  source: YamlFile,
+  source: SourceFile,
   path: Path,
   schema: SettingsSchema<unknown>,
   ownKeys: readonly string[],
@@ -35,7 +35,7 @@ function checkSettings(
   return checkValue(source, path, schema, settings, { quiet: isPluginSetting });
 }
 
-function unknownKind(source: YamlFile, path: Path, kinds: Iterable<string>): Problem[] {
+function unknownKind(source: SourceFile, path: Path, kinds: Iterable<string>): Problem[] {
   const kind = valueAt(source.value, path);
   if (kind === undefined) return [];
   const isName = typeof kind === 'string' && /^[a-z][a-z0-9-]{0,30}$/.test(kind);
@@ -46,7 +46,7 @@ function unknownKind(source: YamlFile, path: Path, kinds: Iterable<string>): Pro
 
 /** Settings of a target's transport and of its accounts, as the transport's plug-in reads them. */
 export function targetSettings(
-  source: YamlFile,
+  source: SourceFile,
   path: Path,
   transports: Plugins['transports'],
 ): { readonly transport: Settings; readonly accounts: readonly Settings[] } {
@@ -64,7 +64,7 @@ export function targetSettings(
 }
 
 /** Settings of a SIEM, as its plug-in reads them. */
-export function siemSettings(source: YamlFile, path: Path, siems: Plugins['siems']): Settings {
+export function siemSettings(source: SourceFile, path: Path, siems: Plugins['siems']): Settings {
   const kind = valueAt(source.value, [...path, 'kind']);
   const plugin = typeof kind === 'string' ? siems.get(kind) : undefined;
   if (plugin === undefined) return { problems: unknownKind(source, [...path, 'kind'], siems.keys()) };

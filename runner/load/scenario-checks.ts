@@ -6,12 +6,12 @@ import type { ScenarioContext } from './scenario.ts';
 import type { ScenarioFile } from './scenario-schema.ts';
 import { checkCreates, checkSteps } from './step-checks.ts';
 import { checkVariant } from './variant-checks.ts';
-import type { YamlFile } from './yaml-file.ts';
+import type { SourceFile } from './source-file.ts';
 
 type Fields = Partial<ScenarioFile>;
 
 /** All that is wrong with a scenario besides its form. A field that is malformed is absent here, and what needs it is not checked. */
-export function scenarioProblems(source: YamlFile, fields: Fields, context: ScenarioContext): readonly Problem[] {
+export function scenarioProblems(source: SourceFile, fields: Fields, context: ScenarioContext): readonly Problem[] {
   const { report, problems } = reportOn(source);
   const place = { creates: fields.creates ?? [], platform: context.platform };
   checkAttack(fields, context, report);

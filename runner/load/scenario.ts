@@ -5,7 +5,7 @@ import { checkObject } from './check.ts';
 import type { Problem } from './problem.ts';
 import { scenarioProblems } from './scenario-checks.ts';
 import { axisNames, scenarioFile, type ScenarioFile, type VariantFile } from './scenario-schema.ts';
-import type { YamlFile } from './yaml-file.ts';
+import type { SourceFile } from './source-file.ts';
 
 /** What a scenario may refer to besides its own file. */
 export type ScenarioContext = {
@@ -20,7 +20,7 @@ export type ScenarioContext = {
 
 /** One scenario file → the scenario, or all that is wrong with it in itself. */
 export function readScenario(
-  source: YamlFile,
+  source: SourceFile,
   context: ScenarioContext,
 ): { readonly scenario?: Scenario; readonly problems: readonly Problem[] } {
   const checked = checkObject(source, [], scenarioFile);
@@ -30,7 +30,7 @@ export function readScenario(
   return { ...(scenario !== undefined && { scenario }), problems };
 }
 
-function toScenario(file: ScenarioFile, source: YamlFile, { id, platform }: ScenarioContext): Scenario | undefined {
+function toScenario(file: ScenarioFile, source: SourceFile, { id, platform }: ScenarioContext): Scenario | undefined {
   const steps = nonEmpty(file.steps.map(toStep));
   const expect = toExpectation(file);
   if (steps === undefined || expect === undefined) return undefined;

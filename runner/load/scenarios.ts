@@ -4,7 +4,8 @@ import type { AttackFacts, Platform } from '../domain/attack.ts';
 import type { Scenario } from '../domain/scenario.ts';
 import { type Loaded, loaded, type Problem, shown, suggest } from './problem.ts';
 import { readScenario } from './scenario.ts';
-import { readYamlFile, type YamlFile } from './yaml-file.ts';
+import type { SourceFile } from './source-file.ts';
+import { readYamlFile } from './yaml-file.ts';
 
 const platforms: readonly Platform[] = ['windows', 'macos', 'linux', 'esxi'];
 const maxBytes = 262_144;
@@ -31,7 +32,7 @@ export async function loadScenarios(
   library: Library,
 ): Promise<Loaded<readonly Scenario[]>> {
   const problems: Problem[] = [];
-  const scenarios: { readonly scenario: Scenario; readonly source: YamlFile }[] = [];
+  const scenarios: { readonly scenario: Scenario; readonly source: SourceFile }[] = [];
   let files = 0;
   for (const platform of platforms)
     for (const name of await filesBelow(join(folder, platform))) {
@@ -44,7 +45,7 @@ export async function loadScenarios(
         continue;
       }
       const id = `${platform}/${name.replace(/\.yaml$/, '')}`;
-      const { source, problems: unreadable } = await readYamlFile(file, { maxBytes });
+      const { source, problems: unreadable } = await readYamlFile(file, maxBytes);
       problems.push(...unreadable);
       if (source === undefined) continue;
       const read = readScenario(source, { id, platform, attack, ...library });
@@ -65,7 +66,7 @@ export async function loadScenarios(
 
 /** A twin and its emulation are two files; a file that is broken itself is not also called missing. */
 function twinProblems(
-  scenarios: readonly { readonly scenario: Scenario; readonly source: YamlFile }[],
+  scenarios: readonly { readonly scenario: Scenario; readonly source: SourceFile }[],
   broken: readonly Problem[],
 ): Problem[] {
   const emulations = scenarios.flatMap(({ scenario }) => (scenario.purpose === 'emulation' ? [scenario] : []));

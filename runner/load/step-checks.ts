@@ -4,7 +4,7 @@ import type { Report } from './report-at.ts';
 import { shown, suggest } from './problem.ts';
 import { createsFault, isCovered, pathFault, unknownPlaceholder } from './scenario-paths.ts';
 import type { ScenarioFile, StepFile } from './scenario-schema.ts';
-import type { Path } from './yaml-file.ts';
+import type { Path } from './source-file.ts';
 
 export type PythonFile = StepFile['python'];
 
@@ -48,7 +48,7 @@ export function checkSteps(
   }
 }
 
-function checkArguments({ args }: PythonFile, path: Path, report: Report): void {
+export function checkArguments({ args }: PythonFile, path: Path, report: Report): void {
   for (const [index, argument] of args.entries()) {
     const at = [...path, 'args', index];
     const unknown = unknownPlaceholder(argument);

@@ -3,7 +3,7 @@ import { shown } from './problem.ts';
 import type { Report } from './report-at.ts';
 import { axisNames, type ScenarioFile, type VariantFile } from './scenario-schema.ts';
 import { checkInvocation, checkPlaces, type Place } from './step-checks.ts';
-import type { Path } from './yaml-file.ts';
+import type { Path } from './source-file.ts';
 
 /** One variant: it changes one axis, and what it expects fits what it then is. */
 export function checkVariant(

@@ -1,64 +1,25 @@
 import { createHash } from 'node:crypto';
-import { open, stat } from 'node:fs/promises';
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocuments, type YAMLError } from 'yaml';
 import type { Problem } from './problem.ts';
+import { type Path, type Position, readBytes, refuse, type SourceRead } from './source-file.ts';
 import { toPlain } from './yaml-value.ts';
-
-export type Path = readonly (string | number)[];
-export type Position = { readonly line: number; readonly col: number };
-
-/** A YAML file as plain values, which still knows where each of them was written. */
-export type YamlFile = {
-  /** As it is shown to the user. */
-  readonly file: string;
-  /** Lower-case hex SHA-256 of the file's bytes. */
-  readonly sha256: string;
-  readonly value: unknown;
-  /** Where the value at `path` begins; for a path that does not exist: the key (or item) under which it would be. */
-  readonly at: (path: Path) => Position;
-  /** Where the key of the value at `path` begins. */
-  readonly keyAt: (path: Path) => Position;
-};
-
-/** `source` is absent when the file could not be understood; with only a doubled key, further checks can go on. */
-export type YamlRead = { readonly source?: YamlFile; readonly problems: readonly Problem[] };
 
 /**
  * Reads one YAML 1.2 file of at most `maxBytes`. Never throws for what a file can hold: an unreadable, too large, binary or
- * malformed file is a list of problems. `shownAs`: the name of the file in messages, as given when absent.
+ * malformed file is a list of problems.
  */
-export async function readYamlFile(
-  file: string,
-  { maxBytes, shownAs = file }: { readonly maxBytes: number; readonly shownAs?: string },
-): Promise<YamlRead> {
-  let bytes: Uint8Array;
-  try {
-    // Opening a pipe would wait for somebody to write to it.
-    if (!(await stat(file)).isFile())
-      return unreadable(shownAs, 'FILE_UNREADABLE', 'something that is no regular file', 'name a regular file');
-    bytes = await readAtMost(file, maxBytes + 1);
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    const found = code === 'ENOENT' ? 'there is no such file' : `the file cannot be read (${code})`;
-    return unreadable(shownAs, 'FILE_UNREADABLE', found, 'name a file that exists and that you may read');
-  }
-  if (bytes.length > maxBytes)
-    return unreadable(
-      shownAs,
-      'FILE_TOO_LARGE',
-      `more than ${maxBytes} bytes`,
-      'is it the right file? split it if it is',
-    );
-  return readYaml(bytes, shownAs);
+export async function readYamlFile(file: string, maxBytes: number): Promise<SourceRead> {
+  const { bytes, problems } = await readBytes(file, maxBytes);
+  return bytes === undefined ? { problems } : readYaml(bytes, file);
 }
 
 /** As {@link readYamlFile}, for bytes that were read already. */
-export function readYaml(bytes: Uint8Array, file: string): YamlRead {
+export function readYaml(bytes: Uint8Array, file: string): SourceRead {
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    return unreadable(file, 'FILE_NOT_UTF8', 'bytes that are not UTF-8 text', 'save the file as UTF-8');
+    return refuse(file, 'FILE_NOT_UTF8', 'bytes that are not UTF-8 text', 'save the file as UTF-8');
   }
   const lines = new LineCounter();
   const position = (offset: number): Position => {
@@ -76,12 +37,12 @@ export function readYaml(bytes: Uint8Array, file: string): YamlRead {
   try {
     documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, stringKeys: false });
   } catch (error) {
-    // The parser recurses, so very deep nesting ends in a RangeError.
-    if (!(error instanceof RangeError)) throw error;
-    return unreadable(file, 'YAML_TOO_DEEP', 'too deeply nested', 'write it flatter');
+    // The parser recurses, so very deep nesting ends in a RangeError. Its message may quote the file: only the name is told.
+    const name = error instanceof Error ? error.name : 'error';
+    return refuse(file, 'YAML_TOO_DEEP', `nothing that the YAML parser can take in (${name})`, 'write it flatter');
   }
   const [document, second] = Array.isArray(documents) ? documents : [];
-  if (document === undefined) return unreadable(file, 'YAML_EMPTY', 'an empty file', 'write the content, or remove it');
+  if (document === undefined) return refuse(file, 'YAML_EMPTY', 'an empty file', 'write the content, or remove it');
   const problems: Problem[] = [];
   const report = (offset: number, code: string, found: string, hint: string): void => {
     problems.push({ file, ...position(offset), code, found, hint });
@@ -110,23 +71,6 @@ export function readYaml(bytes: Uint8Array, file: string): YamlRead {
       keyAt: (path) => position(locate(document.contents, path, plain.anchors).key),
     },
   };
-}
-
-async function readAtMost(file: string, maxBytes: number): Promise<Uint8Array> {
-  await using handle = await open(file, 'r');
-  const chunks: Uint8Array[] = [];
-  for (let total = 0; total < maxBytes;) {
-    const chunk = new Uint8Array(Math.min(65_536, maxBytes - total));
-    const { bytesRead } = await handle.read(chunk);
-    if (bytesRead === 0) break;
-    chunks.push(chunk.subarray(0, bytesRead));
-    total += bytesRead;
-  }
-  return Buffer.concat(chunks);
-}
-
-function unreadable(file: string, code: string, found: string, hint: string): YamlRead {
-  return { problems: [{ file, line: 1, col: 1, code, found, hint }] };
 }
 
 /** Codes whose message speaks of the grammar only; the others may quote the file, and so a secret in it. */

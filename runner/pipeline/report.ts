@@ -33,9 +33,7 @@ export function makeReport(input: ReportInput): RunReport {
   if (opened === undefined || last === undefined) throw new Error('the journal does not begin with run-opened');
   const executions = executionsOf(plan, records);
   const observations = latestObservations(records);
-  const executed = executions.flatMap(({ plan: planned, execution }): Executed[] =>
-    execution === undefined ? [] : [{ plan: planned, execution }],
-  );
+  const executed = executedOf(plan, records);
   const perSiem = inventory.siems.map(({ id }) => {
     const observation = observations.get(id);
     const request = observation === undefined ? undefined : { executed, observation, hosts: namesIn(inventory, id) };
@@ -129,6 +127,13 @@ function executionsOf(
     const execution = byId.get(planned.id);
     return execution === undefined ? { plan: planned } : { plan: planned, execution };
   });
+}
+
+/** Executions that have a result. */
+export function executedOf(plan: Plan, records: readonly RecordLine[]): readonly Executed[] {
+  return executionsOf(plan, records).flatMap(({ plan: planned, execution }) =>
+    execution === undefined ? [] : [{ plan: planned, execution }],
+  );
 }
 
 export function namesIn(inventory: Inventory, siem: string): Readonly<Record<string, readonly string[]>> {

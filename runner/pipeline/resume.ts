@@ -49,7 +49,9 @@ export function whereOf(plan: Plan, id: string): { readonly target: string; read
  */
 export function remaining(plan: Plan, done: ReadonlySet<string>, resumption: number): readonly PlannedExecution[] {
   const open = plan.executions.filter(({ id }) => !done.has(id));
-  const hosts = new Set(open.filter(({ purpose }) => purpose !== 'control').map(({ target, account }) => `${target}/${account}`));
+  const hosts = new Set(
+    open.filter(({ purpose }) => purpose !== 'control').map(({ target, account }) => `${target}/${account}`),
+  );
   const spent = plan.executions.filter(
     ({ id, purpose, target, account }) => purpose === 'control' && done.has(id) && hosts.has(`${target}/${account}`),
   );

@@ -115,7 +115,7 @@ export class JournalFile implements Journal, AsyncDisposable {
       throw this.#failed;
     }
     this.#next = { seq: seq + 1, prev: createHash('sha256').update(bytes.subarray(0, -1)).digest('hex') };
-    return line as RecordLine;
+    return line;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

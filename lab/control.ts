@@ -1,0 +1,56 @@
+import { Exit, exitCodes, type LabControl } from '../runner/cli/app.ts';
+import { down, status, up } from './range/lab.ts';
+import { LabRefused } from './range/refused.ts';
+import type { LabStatus } from './range/status.ts';
+
+/** The lab as the command line's `lab up | down | status` sees it. */
+export const labControl: LabControl = {
+  async up(stateDir, log) {
+    const now = await refusing(() => up({ stateDir, log }));
+    return { lines: statusLines(now), json: now };
+  },
+  async down(stateDir) {
+    const report = await refusing(() => down({ stateDir }));
+    const { wasUp, leftBehind, installed } = report;
+    return {
+      lines: [
+        wasUp ? 'The lab is down.' : 'There was no lab.',
+        leftBehind.length === 0
+          ? 'Accounts, audit rules, audit state and processes are as they were before.'
+          : 'Left behind:',
+        ...leftBehind.map((line) => `  ${line}`),
+        ...(installed.length === 0 ? [] : [`Packages that the lab installed, and that stay: ${installed.join(', ')}`]),
+      ],
+      json: report,
+      restored: leftBehind.length === 0,
+    };
+  },
+  async status(stateDir) {
+    const now = await refusing(() => status({ stateDir }));
+    return { lines: statusLines(now), json: now };
+  },
+};
+
+async function refusing<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof LabRefused) throw new Exit(exitCodes.refused, `The lab refuses: ${error.message}`);
+    throw error;
+  }
+}
+
+function statusLines(status: LabStatus): readonly string[] {
+  if (status.is === 'down') return ['The lab is down.'];
+  const running = (pid: number | undefined): string => (pid === undefined ? 'not running' : `pid ${pid}`);
+  return [
+    `The lab is ${status.is === 'whole' ? 'up' : 'partly up'}${status.since === undefined ? '' : ` since ${status.since}`}.`,
+    ...status.hosts.map(
+      ({ name, account, address, port, sshd, cron }) =>
+        `  ${name}  ${account}@${address}:${port}  sshd ${running(sshd)}, cron ${running(cron)}`,
+    ),
+    `  auditd ${running(status.auditd)}, ${status.audit.rules} audit rules of the lab`,
+    `  SIEM ${running(status.siem)}`,
+    ...(status.installed.length === 0 ? [] : [`  packages installed, which stay: ${status.installed.join(', ')}`]),
+  ];
+}

@@ -1,0 +1,76 @@
+import type { Inventory, Target } from '../domain/inventory.ts';
+import type { Plugins } from '../load/plugin-settings.ts';
+import type { Problem } from '../load/problem.ts';
+import type { Payloads } from '../pipeline/invocation.ts';
+import type { Clock, PluginDeps, Random, ReportPlugin, Reporter, RunStore, SiemAdapter, Transport } from '../ports.ts';
+
+/** Everything the command line is given by the composition root. */
+export interface App {
+  readonly version: string;
+  readonly operator: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly payloads: Payloads;
+  readonly plugins: Plugins;
+  readonly reports: ReadonlyMap<string, { readonly plugin: ReportPlugin; readonly reporter: Reporter }>;
+  /** Folder of the scenarios that come with detproof. */
+  readonly scenarios: string;
+  readonly runs: (out: string) => RunStore;
+  /** What plug-ins may use; secrets and paths are relative to the inventory's folder. */
+  readonly pluginDeps: (inventoryFolder: string, keep: PluginDeps['keep']) => PluginDeps;
+  readonly transports: (deps: PluginDeps) => (target: Target) => Transport;
+  readonly siems: (inventory: Inventory, deps: PluginDeps) => ReadonlyMap<string, SiemAdapter>;
+  /** Takes secrets out of what is shown. */
+  readonly redact: (text: string) => string;
+  readonly lab: LabControl;
+  /** Checks of this machine, for `doctor`. */
+  readonly machine: (out: string) => Promise<readonly Check[]>;
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+  readonly stdin: NodeJS.ReadStream;
+}
+
+/** The small range on this machine, as far as the command line is concerned. Throws {@link Exit} with code 4 when it refuses. */
+export interface LabControl {
+  up(stateDir: string, log: (line: string) => void): Promise<Told>;
+  down(stateDir: string): Promise<Told & { readonly restored: boolean }>;
+  status(stateDir: string): Promise<Told>;
+}
+
+/** Lines for a person, and the same for machines. */
+export type Told = { readonly lines: readonly string[]; readonly json: unknown };
+
+export type Check = { readonly what: string; readonly ok: boolean; readonly detail: string };
+
+/** Exit codes are API; the first that applies, in this order, wins. */
+export const exitCodes = {
+  interrupted: 130,
+  badInput: 2,
+  leftBehind: 5,
+  refused: 4,
+  worse: 1,
+  inconclusive: 3,
+  asExpected: 0,
+} as const;
+
+/** Ends a command with an exit code and a message (none when everything was said). */
+export class Exit extends Error {
+  override readonly name: string = 'Exit';
+  readonly exitCode: number;
+
+  constructor(exitCode: number, message = '') {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** Wrong files: all their problems. */
+export class BadInput extends Exit {
+  override readonly name = 'BadInput';
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly Problem[]) {
+    super(exitCodes.badInput);
+    this.problems = problems;
+  }
+}

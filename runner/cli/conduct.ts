@@ -1,0 +1,89 @@
+import type { Plan } from '../domain/plan.ts';
+import { refuseEngagement } from '../domain/authorize.ts';
+import type { RunReport } from '../domain/run-report.ts';
+import { makePlan } from '../pipeline/plan.ts';
+import type { Conductor } from '../pipeline/run.ts';
+import type { OpenRun } from '../ports.ts';
+import { type App, Exit, exitCodes } from './app.ts';
+import type { Display } from './display.ts';
+import type { Interrupts } from './interrupts.ts';
+import { choose, folderOf, type Material } from './material.ts';
+import { say, sayJson, tell } from './print.ts';
+
+export type RunOptions = {
+  readonly inventory: string;
+  readonly out: string;
+  readonly json?: boolean;
+  readonly targets?: string;
+  readonly scenarios?: string;
+  readonly variants: boolean;
+  readonly yes?: boolean;
+};
+
+/** `20261124t050102-k3f9`: sorts by time, and is a folder name everywhere. */
+export function newRunId(app: App): string {
+  const stamp = app.clock.now().slice(0, 19).replace(/[-:]/g, '').toLowerCase();
+  return `${stamp}-${app.random.name(4)}`;
+}
+
+/** The plan of the chosen scenarios on the chosen targets. Throws {@link Exit} 4 when nothing of it may be touched now. */
+export function planFor(app: App, material: Material, options: RunOptions, runId: string): Plan {
+  const refusal = refuseEngagement(material.inventory.engagement);
+  if (refusal !== undefined) throw new Exit(exitCodes.refused, `Refused: ${refusal.detail}.`);
+  const chosen = choose(material, options, runId);
+  const { inventory } = material;
+  return makePlan({ runId, inventory, ...chosen, now: app.clock.now(), variants: options.variants });
+}
+
+/** Throws {@link Exit} 4 for a plan that has nothing to execute, with the reasons. */
+export function refuseEmpty(plan: Plan): void {
+  if (plan.executions.length > 0) return;
+  const reasons = plan.leftOut.map(({ what, because }) => `  ${what}: ${because}`);
+  throw new Exit(exitCodes.refused, ['Refused: nothing of this plan may be run now.', ...reasons].join('\n'));
+}
+
+/** Everything that a run needs, for one run folder. */
+export function conductorOf(
+  app: App,
+  material: Material,
+  run: OpenRun,
+  { interrupts, display, inventory }: { interrupts: Interrupts; display: Display; inventory: string },
+): Conductor {
+  const keep = run.evidence.put.bind(run.evidence);
+  const deps = app.pluginDeps(folderOf(inventory), keep);
+  return {
+    ...material,
+    run,
+    clock: app.clock,
+    random: app.random,
+    payloads: app.payloads,
+    operator: app.operator,
+    toolVersion: app.version,
+    transports: app.transports(deps),
+    siems: app.siems(material.inventory, deps),
+    reporters: [...app.reports.values()].map(({ reporter }) => reporter),
+    progress: (progress) => {
+      display.progress(progress);
+    },
+    interrupt: interrupts.interrupt,
+    halt: interrupts.halt,
+  };
+}
+
+/** The summary, where everything lies, and the exit code. */
+export function sayOutcome(app: App, report: RunReport, path: string, options: { readonly json?: boolean }): number {
+  if (options.json === true) sayJson(app, report);
+  else {
+    const summary = app.reports.get('terminal')?.reporter.render(report) ?? [];
+    for (const file of summary) say(app, file.text.trimEnd());
+    say(app, '');
+    say(app, `Report    ${path}/reports/matrix.html`);
+    say(app, `Evidence  ${path}/ (run.json, journal.jsonl, evidence/)`);
+  }
+  if (report.leftBehind.length > 0)
+    tell(
+      app,
+      `Left behind: ${report.leftBehind.map(({ target, what, hint }) => `${target}: ${what} (${hint})`).join('; ')}`,
+    );
+  return report.outcome.exitCode;
+}

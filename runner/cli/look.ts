@@ -1,0 +1,82 @@
+import type { RecordLine } from '../domain/record.ts';
+import type { RunReport } from '../domain/run-report.ts';
+import { rendered } from '../pipeline/run.ts';
+import { type App, Exit, exitCodes } from './app.ts';
+import { planOf } from './kept-run.ts';
+import { columns, say, sayJson, tell } from './print.ts';
+
+type LookOptions = { readonly out: string; readonly json?: boolean };
+
+/** `report`: renders a run's document again, as the formats asked for; one format goes to stdout. */
+export async function report(
+  app: App,
+  id: string | undefined,
+  options: LookOptions & { readonly format?: string },
+): Promise<number> {
+  const kept = await app.runs(options.out).read(id);
+  if (kept.report === undefined)
+    throw new Exit(exitCodes.badInput, `${kept.path} has no run.json yet; finish it with: detproof observe ${kept.id}`);
+  const run = kept.report as RunReport;
+  if (options.json === true) {
+    sayJson(app, run);
+    return 0;
+  }
+  const kind = options.format ?? 'terminal';
+  const reporter = app.reports.get(kind)?.reporter;
+  if (reporter === undefined)
+    throw new Exit(
+      exitCodes.badInput,
+      `No report ${kind}; known: ${[...app.reports.keys()].join(', ')}, or --json for run.json.`,
+    );
+  for (const file of rendered([reporter], run)) app.stdout.write(file.text);
+  return 0;
+}
+
+/** `stop`: asks the process that works on a run to stop. Clean-up is its work, and it is waited for by nobody. */
+export async function stop(app: App, id: string | undefined, options: LookOptions): Promise<number> {
+  const asked = await app.runs(options.out).askToStop(id);
+  if (options.json === true)
+    sayJson(app, { runId: asked.id, ...(asked.holder === undefined ? {} : { holder: asked.holder }) });
+  else if (asked.holder === undefined)
+    tell(app, `Nobody works on run ${asked.id}. If it was killed, finish it with: detproof resume ${asked.id}`);
+  else tell(app, `Asked run ${asked.id} (process ${asked.holder}) to stop; it ends what runs, cleans up, and reports.`);
+  return 0;
+}
+
+/** `whose`: which run, host, scenario and operator a marker belongs to, and how to stop it. For a SOC analyst. */
+export async function whose(app: App, marker: string, options: LookOptions): Promise<number> {
+  const runs = app.runs(options.out);
+  for (const id of (await runs.list()).toReversed()) {
+    const kept = await runs.read(id).catch(() => undefined);
+    const intent = kept?.records.find((record) => record.type === 'intent' && record.data.marker === marker);
+    if (kept === undefined || intent?.type !== 'intent') continue;
+    const opened = kept.records.find((record) => record.type === 'run-opened');
+    const planned = planOf(kept).executions.find((one) => one.id === intent.data.execution.replace(/~r\d+$/, ''));
+    const told = {
+      marker,
+      run: id,
+      operator: opened?.type === 'run-opened' ? opened.data.operator : '',
+      host: planned?.target ?? '',
+      account: planned?.account ?? '',
+      scenario: planned?.scenario ?? '',
+      what: planned?.title ?? '',
+      purpose: planned?.purpose ?? '',
+      since: intent.data.at,
+      state: stateOf(kept.records, intent.data.execution),
+      stop: `detproof stop ${id}`,
+      folder: kept.path,
+    };
+    if (options.json === true) sayJson(app, told);
+    else for (const line of columns(Object.entries(told))) say(app, line);
+    return 0;
+  }
+  throw new Exit(
+    exitCodes.badInput,
+    `No run in ${options.out}/runs has the marker ${marker}. If it was seen in an alert, it is not from here: treat it as real.`,
+  );
+}
+
+function stateOf(records: readonly RecordLine[], execution: string): string {
+  const ended = records.find((record) => record.type === 'execution' && record.data.execution === execution);
+  return ended?.type === 'execution' ? `${ended.data.outcome.kind} at ${ended.data.endedAt}` : 'under way, or killed';
+}

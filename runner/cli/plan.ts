@@ -1,0 +1,49 @@
+import { type Plan, phases } from '../domain/plan.ts';
+import { formatDuration } from '../domain/time.ts';
+import type { App } from './app.ts';
+import { newRunId, planFor, refuseEmpty, type RunOptions } from './conduct.ts';
+import { loadMaterial } from './material.ts';
+import { columns, say, sayJson } from './print.ts';
+
+/** `plan`: what `run` would do, and what it would leave out and why. Touches nothing, writes nothing. */
+export async function plan(app: App, options: RunOptions): Promise<number> {
+  const material = await loadMaterial(app, options);
+  const made = planFor(app, material, options, newRunId(app));
+  if (options.json === true) sayJson(app, made);
+  else for (const line of planLines(made)) say(app, line);
+  refuseEmpty(made);
+  return 0;
+}
+
+/** The plan for a person who is about to say yes to it. */
+export function planLines(made: Plan): readonly string[] {
+  const work = made.executions.filter(({ purpose }) => purpose !== 'control');
+  const scenarios = [...new Set(work.map(({ scenario }) => scenario))];
+  const targets = [...new Set(made.executions.map(({ target, account }) => `${target} as ${account}`))];
+  const waits = Math.max(0, ...made.executions.flatMap(({ expect }) => expect.map(({ observeFor }) => observeFor)));
+  return [
+    `Plan under engagement ${made.engagement}: ${scenarios.length} scenarios on ${targets.join(', ')}`,
+    ...columns(
+      phases.map((phase) => [
+        `  ${phase}`,
+        `${made.executions.filter((one) => one.phase === phase).length} executions`,
+      ]),
+    ),
+    ...made.targets.map(({ id, until }) => `  ${id} may be touched until ${until}`),
+    `  then up to ${formatDuration(waits)} of asking the SIEM`,
+    ...columns(
+      scenarios.map((id) => {
+        const own = work.filter(({ scenario }) => scenario === id);
+        const variants = new Set(own.flatMap(({ variant }) => variant ?? []));
+        const first = own[0];
+        return [
+          `  ${id}`,
+          first?.purpose ?? '',
+          `${first?.title ?? ''}${variants.size === 0 ? '' : ` (and ${variants.size} variant${variants.size === 1 ? '' : 's'})`}`,
+        ];
+      }),
+    ),
+    ...(made.leftOut.length === 0 ? [] : ['Left out:']),
+    ...made.leftOut.map(({ what, because }) => `  ${what}: ${because}`),
+  ];
+}

@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import { type LeftOut, phases, type Plan, type PlannedExecution, type SiemExpectation } from '../../domain/plan.ts';
+import { contextFields, type PythonStep } from '../../domain/scenario.ts';
+import { durationMs, instant, nonEmpty, sha256 } from './base.ts';
+import { heldTo } from './held-to.ts';
+
+export const channel = z.enum(['exec', 'shell']);
+export const contextField = z.enum(contextFields);
+export const purpose = z.enum(['emulation', 'twin', 'control']);
+
+export const pythonStep = heldTo<PythonStep>()(
+  z
+    .strictObject({
+      script: z.string(),
+      at: z.string(),
+      args: z.array(z.string()),
+      cwd: z.string().exactOptional(),
+      interpreter: z.enum(['plain', 'renamed', 'symlink', 'shebang']),
+      invocation: z.enum(['file', '-c', 'stdin', 'module', 'zipapp']),
+      via: z.enum(['session', 'cron']),
+      timeout: durationMs,
+    })
+    .meta({ id: 'PythonStep' }),
+);
+
+export const siemExpectation = heldTo<SiemExpectation>()(
+  z
+    .strictObject({
+      siem: z.string(),
+      sources: nonEmpty(z.string()),
+      context: z.array(contextField),
+      eventWithin: durationMs,
+      rules: z.array(z.string()),
+      alertWithin: durationMs,
+      observeFor: durationMs,
+      stance: z.enum(['must-alert', 'must-stay-quiet', 'known-gap', 'not-collected']),
+      because: z.string().exactOptional(),
+      owner: z.string().exactOptional(),
+      until: z.string().exactOptional(),
+      attribution: z.enum(['exact', 'correlated']),
+    })
+    .meta({ id: 'SiemExpectation' }),
+);
+
+export const plannedExecution = heldTo<PlannedExecution>()(
+  z
+    .strictObject({
+      id: z.string(),
+      phase: z.enum(phases),
+      purpose,
+      scenario: z.string(),
+      variant: z.string().exactOptional(),
+      title: z.string(),
+      analytic: z.string(),
+      element: z.string().exactOptional(),
+      target: z.string(),
+      account: z.string(),
+      channel,
+      steps: nonEmpty(pythonStep),
+      creates: z.array(z.string()),
+      expect: z.array(siemExpectation),
+    })
+    .meta({ id: 'PlannedExecution' }),
+);
+
+export const leftOut = heldTo<LeftOut>()(
+  z.strictObject({ what: z.string(), because: z.string() }).meta({ id: 'LeftOut' }),
+);
+
+/** `plan.json`, schema `detproof/plan/1`. */
+export const planSchema = heldTo<Plan>()(
+  z.strictObject({
+    schema: z.literal('detproof/plan/1'),
+    runId: z.string(),
+    createdAt: instant,
+    engagement: z.string(),
+    inventory: z.strictObject({ file: z.string(), sha256 }),
+    scenarios: z.array(z.strictObject({ id: z.string(), sha256 })),
+    targets: z.array(z.strictObject({ id: z.string(), until: instant })),
+    executions: z.array(plannedExecution),
+    leftOut: z.array(leftOut),
+  }),
+);

@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { EvidenceRef } from '../domain/evidence.ts';
+import type { Clock, KeptRun, OpenRun, RunStore } from '../ports.ts';
+import { EvidenceFolder } from './evidence.ts';
+import { JournalFile, readJournal, setTornAside } from './journal.ts';
+import type { Redactor } from './redact.ts';
+import {
+  checkWritable,
+  createRunFolder,
+  findRun,
+  holderOf,
+  listRuns,
+  lockRun,
+  type RunFolder,
+  setLatest,
+} from './run-folder.ts';
+
+/** Evidence up to this size is shown in reports; of more, the beginning. */
+const excerptBytes = 8 * 1024;
+
+/** Runs as folders below `out/runs`. */
+export function runsIn(out: string, { clock, redactor }: { clock: Clock; redactor: Redactor }): RunStore {
+  const held = async (folder: RunFolder, mode: 'new' | 'append'): Promise<OpenRun> => {
+    const lock = await lockRun(folder);
+    try {
+      await rm(folder.stop, { force: true });
+      const setAside = mode === 'append' ? await setTornAside(folder.journal) : undefined;
+      const journal = await JournalFile.open(folder.journal, clock, mode);
+      const evidence = new EvidenceFolder(folder.evidence, redactor);
+      return {
+        id: folder.id,
+        path: folder.path,
+        journal,
+        evidence,
+        setAside,
+        async keepPlan(plan) {
+          const text = `${JSON.stringify(plan, null, 2)}\n`;
+          await writeFile(folder.plan, text, { mode: 0o600, flag: 'wx', flush: true });
+          await setLatest(out, folder.id);
+          return sha256(Buffer.from(text));
+        },
+        async keepReport(report, files) {
+          await replace(folder.runJson, `${JSON.stringify(report, null, 1)}\n`);
+          for (const file of files) await replace(join(folder.reports, file.path), file.text);
+          await setLatest(out, folder.id);
+        },
+        stopAsked: () =>
+          readFile(folder.stop).then(
+            () => true,
+            () => false,
+          ),
+        read: () => kept(folder, redactor),
+        async [Symbol.asyncDispose]() {
+          await journal[Symbol.asyncDispose]();
+          await lock[Symbol.asyncDispose]();
+        },
+      };
+    } catch (error) {
+      await lock[Symbol.asyncDispose]();
+      throw error;
+    }
+  };
+  return {
+    create: async (id) => held(await createRunFolder(out, id), 'new'),
+    async open(id) {
+      const folder = await findRun(out, id);
+      await checkWritable(out);
+      return held(folder, 'append');
+    },
+    read: async (id) => kept(await findRun(out, id), redactor),
+    list: () => listRuns(out),
+    async askToStop(id) {
+      const folder = await findRun(out, id);
+      const holder = await holderOf(folder);
+      if (holder !== undefined) await writeFile(folder.stop, '', { mode: 0o600 });
+      return { id: folder.id, holder };
+    },
+  };
+}
+
+async function kept(folder: RunFolder, redactor: Redactor): Promise<KeptRun> {
+  const plan = await readFile(folder.plan).catch(() => undefined);
+  const report = await readFile(folder.runJson).catch(() => undefined);
+  const { records, head } = await readJournal(folder.journal);
+  return {
+    id: folder.id,
+    path: folder.path,
+    plan: plan === undefined ? undefined : (JSON.parse(plan.toString('utf8')) as unknown),
+    planSha256: plan === undefined ? '' : sha256(plan),
+    report: report === undefined ? undefined : (JSON.parse(report.toString('utf8')) as unknown),
+    records,
+    head,
+    evidence: new EvidenceFolder(folder.evidence, redactor),
+    excerpt: (ref) => excerpt(folder, ref),
+  };
+}
+
+function excerpt(folder: RunFolder, ref: EvidenceRef): { text: string; cut: boolean } | undefined {
+  const path = join(folder.evidence, ref.sha256);
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
+  const bytes = readFileSync(path);
+  return { text: new TextDecoder().decode(bytes.subarray(0, excerptBytes)), cut: bytes.byteLength > excerptBytes };
+}
+
+/** Whole or not at all, also when the machine stops in between. */
+async function replace(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const partial = `${path}.part`;
+  const file = await open(partial, 'w', 0o600);
+  try {
+    await file.writeFile(text);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+  await rename(partial, path);
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
