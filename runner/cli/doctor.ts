@@ -1,5 +1,5 @@
 import type { App, Check } from './app.ts';
-import { loadMaterial } from './material.ts';
+import { folderOf, loadMaterial } from './material.ts';
 import { columns, say, sayJson } from './print.ts';
 
 /** `doctor`: can this machine do its part? Looks only; touches no target. Exit code 3 when something is missing. */
@@ -15,7 +15,7 @@ export async function doctor(
       ok: true,
       detail: `${inventory.targets.length} targets, ${inventory.siems.length} SIEMs, ${scenarios.length} scenarios`,
     });
-    const folder = app.pluginDeps(options.inventory, () => Promise.reject(new Error('doctor keeps no evidence')));
+    const folder = app.pluginDeps(folderOf(options.inventory), () => Promise.reject(new Error('doctor keeps no evidence')));
     for (const [id, adapter] of app.siems(inventory, { ...folder, keep: () => Promise.resolve(noEvidence) })) {
       const said = await adapter.ping(AbortSignal.timeout(10_000)).then(
         ({ serverTime }) => ({
