@@ -15,13 +15,12 @@ const maxBytes = 268_435_456;
  * Reads `plan.json`. A plan may have been written on another machine, and what it says is created is removed recursively:
  * its paths and steps are held against the same rules as a scenario's.
  */
-export async function loadPlan(file: string): Promise<Loaded<Plan> & { readonly sha256?: string }> {
+export async function loadPlan(file: string): Promise<Loaded<Plan>> {
   const { source, problems } = await readJsonFile(file, maxBytes);
   if (source === undefined) return loaded<Plan>(undefined, problems);
   const checked = checkValue(source, [], planSchema, source.value);
-  const plan = checked.value;
-  const own = plan === undefined ? checked.problems : planProblems(source, plan);
-  return { ...loaded<Plan>(plan, [...problems, ...own]), sha256: source.sha256 };
+  const own = checked.value === undefined ? [] : planProblems(source, checked.value);
+  return loaded<Plan>(checked.value, [...problems, ...checked.problems, ...own]);
 }
 
 function planProblems(source: SourceFile, plan: Plan): readonly Problem[] {

@@ -1,12 +1,14 @@
 import type { Platform } from '../domain/attack.ts';
+import type { PythonStep } from '../domain/scenario.ts';
 import { pathText } from './check.ts';
 import type { Report } from './report-at.ts';
 import { shown, suggest } from './problem.ts';
 import { createsFault, isCovered, pathFault, unknownPlaceholder } from './scenario-paths.ts';
-import type { ScenarioFile, StepFile } from './scenario-schema.ts';
+import type { ScenarioFile } from './scenario-schema.ts';
 import type { Path } from './source-file.ts';
 
-export type PythonFile = StepFile['python'];
+/** A step of a scenario file, or of a plan. */
+export type StepForm = Omit<PythonStep, 'at' | 'timeout'> & { readonly at?: string };
 
 /** What a path of a step is held against. */
 export type Place = { readonly creates: readonly string[]; readonly platform: Platform };
@@ -48,7 +50,7 @@ export function checkSteps(
   }
 }
 
-export function checkArguments({ args }: PythonFile, path: Path, report: Report): void {
+export function checkArguments({ args }: StepForm, path: Path, report: Report): void {
   for (const [index, argument] of args.entries()) {
     const at = [...path, 'args', index];
     const unknown = unknownPlaceholder(argument);
@@ -65,7 +67,7 @@ export function checkArguments({ args }: PythonFile, path: Path, report: Report)
 }
 
 /** `at` and `cwd` are paths without surprises, and what the step makes is cleaned up. */
-export function checkPlaces(python: PythonFile, path: Path, place: Place, report: Report): void {
+export function checkPlaces(python: StepForm, path: Path, place: Place, report: Report): void {
   const { at, cwd } = python;
   let isSound = true;
   for (const [key, value] of Object.entries({ at, cwd })) {
@@ -87,12 +89,12 @@ export function checkPlaces(python: PythonFile, path: Path, place: Place, report
 }
 
 /** The file that a step puts in place, when the scenario says where: a zipapp has an ending of its own. */
-function placed({ at, invocation }: PythonFile): string | undefined {
+function placed({ at, invocation }: StepForm): string | undefined {
   return at === undefined || invocation !== 'zipapp' ? at : `${at.replace(/\.py$/, '')}.pyz`;
 }
 
 /** Which interpreters, invocations and ways to start go together. */
-export function checkInvocation(python: PythonFile, path: Path, report: Report): void {
+export function checkInvocation(python: StepForm, path: Path, report: Report): void {
   const { interpreter, invocation, via, at, cwd } = python;
   if (interpreter === 'shebang' && invocation !== 'file' && invocation !== 'zipapp')
     report(
