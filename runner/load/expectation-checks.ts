@@ -1,7 +1,7 @@
 import type { Stance } from '../domain/scenario.ts';
 import { shown, suggest } from './problem.ts';
 import type { Report } from './report-at.ts';
-import type { ScenarioFile, StepFile, VariantFile } from './scenario-schema.ts';
+import { defaultStance, type ScenarioFile, type StepFile, type VariantFile } from './scenario-schema.ts';
 import type { Path } from './source-file.ts';
 
 type AlertFields = Pick<VariantFile, 'rule' | 'rules' | 'because' | 'owner' | 'until'>;
@@ -20,12 +20,13 @@ export function checkExpectation(
   const { alert } = expect;
   const path: Path = ['expect', 'alert'];
   checkRules(alert, path, detections, report);
-  checkReasons(alert.stance, alert, path, report);
   checkScriptContext(expect.event.context, steps, ['expect', 'event', 'context'], report);
   if (purpose === undefined) return;
-  checkStance(purpose, alert.stance, [...path, 'stance'], report);
-  if (purpose === 'emulation' && alert.stance === 'must-alert' && alert.rule === undefined && alert.rules === undefined)
-    report(path, 'SCENARIO_NO_RULE', 'must-alert without a rule', 'name the rule that must fire: rule: …');
+  const stance = alert.stance ?? defaultStance(purpose);
+  checkReasons(stance, alert, path, report);
+  checkStance(purpose, stance, [...path, 'stance'], report);
+  if (stance === 'must-alert' && purpose === 'emulation' && alert.rule === undefined && alert.rules === undefined)
+    report(path, 'SCENARIO_NO_RULE', 'must-alert without a rule', 'name the rule that must fire: alert: { rule: … }');
 }
 
 export function checkStance(purpose: ScenarioFile['purpose'], stance: Stance, path: Path, report: Report): void {

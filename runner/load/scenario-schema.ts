@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { contextFields } from '../domain/scenario.ts';
+import { contextFields, type Stance } from '../domain/scenario.ts';
 import { dateText, durationText, line, prose, ruleId } from './texts.ts';
 
 const filePath = line(400);
@@ -69,14 +69,16 @@ export const scenarioFile = z.strictObject({
       within: durationText('1s', '1d').prefault('60s'),
       context,
     }),
-    alert: z.strictObject({
-      ...ruleFields,
-      within: durationText('1s', '7d').prefault('5m'),
-      ...stanceFields,
-      stance,
-    }),
+    alert: z
+      .strictObject({ ...ruleFields, within: durationText('1s', '7d').prefault('5m'), ...stanceFields })
+      .prefault({}),
   }),
 });
+
+/** What is expected of an alert where the file does not say. */
+export function defaultStance(purpose: ScenarioFile['purpose']): Stance {
+  return purpose === 'emulation' ? 'must-alert' : 'must-stay-quiet';
+}
 
 export type ScenarioFile = z.output<typeof scenarioFile>;
 export type StepFile = ScenarioFile['steps'][number];

@@ -4,7 +4,7 @@ import type { Expectation, PythonStep, Scenario, Variant } from '../domain/scena
 import { checkObject } from './check.ts';
 import type { Problem } from './problem.ts';
 import { scenarioProblems } from './scenario-checks.ts';
-import { axisNames, scenarioFile, type ScenarioFile, type VariantFile } from './scenario-schema.ts';
+import { axisNames, defaultStance, scenarioFile, type ScenarioFile, type VariantFile } from './scenario-schema.ts';
 import type { SourceFile } from './source-file.ts';
 
 /** What a scenario may refer to besides its own file. */
@@ -50,10 +50,10 @@ function toStep({ python, timeout }: ScenarioFile['steps'][number]): PythonStep 
   return { ...python, at: python.at ?? '{{home}}/{{run}}/run.py', timeout };
 }
 
-function toExpectation({ expect }: ScenarioFile): Expectation | undefined {
+function toExpectation({ purpose, expect }: ScenarioFile): Expectation | undefined {
   const sources = nonEmpty(expect.event.sources);
   if (sources === undefined) return undefined;
-  const { within, stance } = expect.alert;
+  const { within, stance = defaultStance(purpose) } = expect.alert;
   return {
     event: { sources, within: expect.event.within, context: expect.event.context },
     alert: { rules: rulesOf(expect.alert) ?? [], within, stance, ...reasons(expect.alert) },
