@@ -1,5 +1,5 @@
 import type { ReportPlugin } from '../runner/ports.ts';
-import type { RunReport } from '../runner/domain/run-report.ts';
+import type { ExecutionReport, RunReport } from '../runner/domain/run-report.ts';
 import { attention } from './matrix/attention.ts';
 import { badge } from './matrix/badge.ts';
 import { dossier } from './matrix/dossier.ts';
@@ -10,7 +10,7 @@ import { scenarioTables } from './matrix/scenarios.ts';
 import { strategy } from './matrix/strategy.ts';
 import { anchorsOf } from './shared/anchors.ts';
 import { Rendered, renderTemplate } from './shared/template.ts';
-import { scoreWords, type ShownVerdict, verdictWords } from './shared/words.ts';
+import { scoreWords, stanceWords, type ShownVerdict, verdictWords } from './shared/words.ts';
 
 const page = 'matrix-html.mustache';
 const style = 'matrix-html.css';
@@ -21,8 +21,8 @@ const script = 'matrix-html.js.mustache';
  * report computes no hashes; a test compares them with the files and prints the right values.
  */
 export const allowed = {
-  [style]: 'sha256-wbvq1UpUr+OCdAnx8sNlCWbcEAf2WetWeV31Yt2kSVY=',
-  [script]: 'sha256-y5DN98TRFAL+L+J7DWZq19niErDpB8ZnHil4fTqzxlY=',
+  [style]: 'sha256-zbDDkTd6yxH3YzTf7LclLymyxTF9GV8eAJHpVumVQh4=',
+  [script]: 'sha256-HSMkG0fFsysfHs4h9LO6HkhkApXJCDsbJtRFakML4T8=',
 } as const;
 
 /** DET0063 against verdicts, on one self-contained page: no request, readable without the script. */
@@ -82,17 +82,31 @@ function view(run: RunReport, templates: ReadonlyMap<string, string>): object {
     tables,
     legend: Object.keys(verdictWords).map((verdict) => badge(verdict as ShownVerdict)),
     dossiers: [...run.executions]
-      .sort((a, b) => (a.plan.id < b.plan.id ? -1 : 1))
+      .sort((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1))
       .map((report) => dossier(report, run, anchors, book)),
     shared: book.shared.length === 0 ? false : { pieces: book.shared },
     limits: limits(run),
   };
 }
 
+/** As in the tables: by purpose, scenario and variant, then by host. */
+function placeOf({ plan }: ExecutionReport): string {
+  const purpose = ['emulation', 'twin', 'control'].indexOf(plan.purpose);
+  return [
+    purpose,
+    plan.scenario,
+    plan.variant ?? '',
+    plan.target,
+    plan.phase === 'control-after' ? 1 : 0,
+    plan.id,
+  ].join('\u0000');
+}
+
 function filters(run: RunReport, tables: ReturnType<typeof scenarioTables>): object[] {
   const found = new Set(
-    tables.flatMap(({ groups }) => groups.flatMap(({ rows }) => rows.flatMap((row) => row.verdicts.split(' ')))),
+    tables.flatMap(({ groups }) => groups.flatMap(({ rows }) => rows.flatMap((row) => row.tags.split(' ')))),
   );
+  const shown = new Set(tables.flatMap(({ columns }) => columns.map(({ target }) => target)));
   const group = (label: string, filter: string, options: readonly (readonly [value: string, word: string])[]) => ({
     label,
     options: options.map(([value, word]) => ({ filter, value, word, pressed: String(value === 'all') })),
@@ -101,11 +115,15 @@ function filters(run: RunReport, tables: ReturnType<typeof scenarioTables>): obj
     group('Purpose', 'purpose', [['all', 'all'], ...tables.map(({ purpose, heading }) => [purpose, heading] as const)]),
     group('Show', 'show', [
       ['all', 'all'],
-      ['worse', scoreWords.worse],
+      ...(found.has('worse') ? [['worse', scoreWords.worse] as const] : []),
+      ...(found.has('known-gap') ? [['known-gap', stanceWords['known-gap']] as const] : []),
       ...Object.entries(verdictWords).flatMap(([verdict, { word }]) =>
         found.has(verdict) ? [[verdict, word] as const] : [],
       ),
     ]),
-    group('Target', 'target', [['all', 'all'], ...run.targets.map(({ id }) => [id, id] as const)]),
+    group('Target', 'target', [
+      ['all', 'all'],
+      ...run.targets.filter(({ id }) => shown.has(id)).map(({ id }) => [id, id] as const),
+    ]),
   ];
 }

@@ -21,6 +21,8 @@ export type Attention = {
   readonly untold: { readonly count: string; readonly items: readonly Item[] } | false;
   readonly knownGaps: { readonly count: string; readonly items: readonly Item[] } | false;
   readonly better: { readonly count: string; readonly items: readonly Item[] } | false;
+  /** Planned executions that the run did not come to. */
+  readonly noTurn: { readonly count: number; readonly where: Item['where'] } | false;
 };
 
 type Judged = { readonly report: ExecutionReport; readonly assessment: Assessment };
@@ -30,13 +32,20 @@ export function attention(run: RunReport, anchors: ReadonlyMap<string, string>):
   const all = run.executions.flatMap((report) => report.assessments.map((assessment) => ({ report, assessment })));
   const list = (wanted: (judged: Assessment) => boolean): Attention['worse'] => {
     const judged = all.filter(({ assessment }) => wanted(assessment));
-    return judged.length === 0 ? false : { count: String(judged.length), items: items(judged, run, anchors) };
+    return judged.length === 0
+      ? false
+      : { count: judged.length === 1 ? '1 result' : `${judged.length} results`, items: items(judged, run, anchors) };
   };
+  const noTurn = run.executions.filter(
+    ({ execution, assessments }) => execution === undefined && assessments.length === 0,
+  );
   return {
     worse: list(({ score }) => score === 'worse'),
     untold: list(({ score }) => score === 'inconclusive'),
     knownGaps: list(({ score, expect }) => score === 'as-expected' && isDeclared(expect.stance)),
     better: list(({ score }) => score === 'better'),
+    noTurn:
+      noTurn.length === 0 ? false : { count: noTurn.length, where: noTurn.map((report) => link(report, anchors)) },
   };
 }
 
@@ -68,10 +77,9 @@ function item(
   anchors: ReadonlyMap<string, string>,
 ): Item {
   const { brokeAt, expect, why } = assessment;
-  const title = plan.variant === undefined ? plan.title : `${plan.title} (${plan.variant})`;
   return {
     badge: badge(assessment.verdict),
-    title,
+    title: titleOf(plan),
     scenario: plan.scenario,
     siem: run.siems.length > 1 ? assessment.siem : false,
     broke: brokeAt === undefined ? false : hopWords[brokeAt].name,
@@ -79,8 +87,15 @@ function item(
     why: why !== undefined ? reasonLine(why) : (expect.because ?? false),
     owner: expect.owner ?? false,
     until: expect.until ?? false,
-    where: group
-      .map(({ report }) => ({ target: report.plan.target, title, href: `#${anchors.get(report.plan.id) ?? ''}` }))
-      .sort((a, b) => (a.target + a.href < b.target + b.href ? -1 : 1)),
+    where: group.map(({ report }) => link(report, anchors)).sort((a, b) => (a.target < b.target ? -1 : 1)),
   };
+}
+
+function titleOf({ title, variant }: ExecutionReport['plan']): string {
+  return variant === undefined ? title : `${title} (${variant})`;
+}
+
+function link({ plan }: ExecutionReport, anchors: ReadonlyMap<string, string>): Item['where'][number] {
+  const edge = { 'control-before': ' before', 'control-after': ' after', twins: '', emulations: '' }[plan.phase];
+  return { target: `${plan.target}${edge}`, title: titleOf(plan), href: `#${anchors.get(plan.id) ?? ''}` };
 }

@@ -73,7 +73,12 @@ export function dossier(
     anchor: anchors.get(plan.id) ?? '',
     title: plan.variant === undefined ? plan.title : `${plan.title} (${plan.variant})`,
     id: plan.id,
-    where: `${plan.target}, account ${plan.account}, channel ${plan.channel}`,
+    where: [
+      plan.target,
+      `account ${plan.account}`,
+      `channel ${plan.channel}`,
+      ...(plan.purpose === 'control' ? [plan.phase] : []),
+    ].join(', '),
     standIn: target?.fidelity === 'stand-in',
     badges:
       report.assessments.length === 0 ? [badge('not-tested')] : report.assessments.map(({ verdict }) => badge(verdict)),
@@ -213,12 +218,16 @@ function outcomeLine({ outcome }: Execution): string {
 }
 
 function commandView(command: CommandRecord, book: EvidenceBook): CommandView {
+  const silent = command.stdout.bytes + command.stderr.bytes === 0 ? ', no output' : '';
   const cut = command.truncated ? '; output beyond the cap was dropped' : '';
   return {
     purpose: command.purpose,
     sent: command.sent,
-    result: `${exitLine(command.exit)} after ${formatDuration(elapsed(command.startedAt, command.endedAt))}, channel ${command.channel}${cut}`,
-    evidence: [book.show('standard output', command.stdout), book.show('standard error', command.stderr)],
+    result: `${exitLine(command.exit)} after ${formatDuration(elapsed(command.startedAt, command.endedAt))}, channel ${command.channel}${silent}${cut}`,
+    evidence: [
+      ...(command.stdout.bytes > 0 ? [book.show('standard output', command.stdout)] : []),
+      ...(command.stderr.bytes > 0 ? [book.show('standard error', command.stderr)] : []),
+    ],
   };
 }
 

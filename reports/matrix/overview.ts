@@ -1,5 +1,6 @@
 import type { Figure, RunReport } from '../../runner/domain/run-report.ts';
 import { elapsed, formatDuration } from '../../runner/domain/time.ts';
+import { type Funnel, funnel } from './pipeline.ts';
 import { base, fraction, percentage } from '../shared/figures.ts';
 import { utc } from '../shared/times.ts';
 import { exitWords, platformWords } from '../shared/words.ts';
@@ -25,6 +26,7 @@ export type Overview = {
     readonly unqualified: boolean;
     readonly figures: readonly FigureView[];
     readonly latency: string | false;
+    readonly funnel: Funnel | false;
     readonly platforms: readonly { readonly platform: string; readonly detected: string; readonly elements: string }[];
   }[];
 };
@@ -55,7 +57,7 @@ function scopeOf(run: RunReport): Overview['scope'] {
     { name: 'Run', value: `${run.run.id}, ${run.run.state}${resumed}` },
     {
       name: 'When',
-      value: `${utc(run.run.startedAt)}, for ${formatDuration(elapsed(run.run.startedAt, run.run.endedAt))}`,
+      value: `${utc(run.run.startedAt).replace(/\.\d+ /, ' ')}, for ${formatDuration(elapsed(run.run.startedAt, run.run.endedAt))}`,
     },
     { name: 'Engagement', value: `${engagement.id}, authorized by ${engagement.authorizedBy}${ticket}` },
     { name: 'Operator', value: run.run.operator },
@@ -79,7 +81,7 @@ function scopeOf(run: RunReport): Overview['scope'] {
 
 function figuresOf(run: RunReport, siem: string): Omit<Overview['siems'][number], 'siem' | 'unqualified'> {
   const figures = run.matrix.figures[siem];
-  if (figures === undefined) return { figures: [], latency: false, platforms: [] };
+  if (figures === undefined) return { figures: [], latency: false, funnel: false, platforms: [] };
   const latency = figures.alertLatencyMs;
   return {
     figures: [
@@ -104,6 +106,7 @@ function figuresOf(run: RunReport, siem: string): Omit<Overview['siems'][number]
       latency === undefined
         ? false
         : `Time to alert: median ${formatDuration(latency.median)}, 90th percentile ${formatDuration(latency.p90)}, longest ${formatDuration(latency.max)}.`,
+    funnel: funnel(run, siem),
     platforms: Object.entries(figures.byPlatform)
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([platform, { detected, elements }]) => ({
@@ -143,7 +146,7 @@ function bar(figure: Figure): FigureView['bar'] {
   if (total === 0) return false;
   let x = 0;
   const segments = parts.map(({ kind, count }) => {
-    const width = (200 * count) / total;
+    const width = (100 * count) / total;
     const segment = { kind, x: x.toFixed(2), width: width.toFixed(2) };
     x += width;
     return segment;

@@ -1,10 +1,9 @@
 import type { Purpose } from '../../runner/domain/scenario.ts';
 import type { Assessment, Cell, ExecutionReport, RunReport, ScenarioRow } from '../../runner/domain/run-report.ts';
-import { hops } from '../../runner/domain/facts.ts';
 import { formatDuration } from '../../runner/domain/time.ts';
 import { platformWords, scoreWords, stanceWords } from '../shared/words.ts';
 import { badge, type Badge } from './badge.ts';
-import type { State } from './waterfall.ts';
+import { hopStates, type State } from './pipeline.ts';
 
 export type Entry = {
   readonly href: string;
@@ -15,6 +14,8 @@ export type Entry = {
   readonly score: Assessment['score'];
   readonly scoreWord: string | false;
   readonly details: readonly string[];
+  /** What the filter finds it by. */
+  readonly tags: readonly string[];
   readonly meter: { readonly segments: readonly { readonly x: number; readonly state: State | 'broke' }[] } | false;
 };
 
@@ -22,7 +23,7 @@ export type CellView = {
   readonly target: string;
   readonly siem: string;
   readonly planned: boolean;
-  readonly rollUp: Badge | false;
+  readonly rollUp: { readonly count: number; readonly word: string } | false;
   readonly entries: readonly Entry[];
 };
 
@@ -31,8 +32,7 @@ export type RowView = {
   readonly scenario: string;
   readonly variant: string | false;
   /** Space-separated, for the filter. */
-  readonly verdicts: string;
-  readonly scores: string;
+  readonly tags: string;
   readonly cells: readonly CellView[];
 };
 
@@ -144,13 +144,11 @@ function rowView(
     run.siems.map(({ id }) => cellView(row, target, id, row.cells[target]?.[id], run, anchors)),
   );
   const entries = cells.flatMap((cell) => cell.entries);
-  const words = (list: readonly string[]): string => [...new Set(list)].sort().join(' ');
   return {
     title: row.title,
     scenario: row.scenario,
     variant: row.variant ?? false,
-    verdicts: words(entries.map((entry) => entry.badge.verdict)),
-    scores: words(entries.map((entry) => entry.score)),
+    tags: [...new Set(entries.flatMap(({ tags }) => tags))].sort().join(' '),
     cells,
   };
 }
@@ -170,7 +168,7 @@ function cellView(
     target,
     siem,
     planned: reports.length > 0,
-    rollUp: reports.length > 1 ? badge(cell?.verdict ?? 'not-tested') : false,
+    rollUp: reports.length > 1 ? { count: reports.length, word: badge(cell?.verdict ?? 'not-tested').word } : false,
     entries: reports.map((report) => entry(row, report, siem, reports.length > 1, anchors)),
   };
 }
@@ -201,8 +199,12 @@ function entry(
       assessment === undefined || assessment.score === 'inconclusive' || assessment.score === 'as-expected'
         ? false
         : scoreWords[assessment.score],
+    tags: [assessment?.verdict ?? 'not-tested', assessment?.score ?? '', assessment?.expect.stance ?? ''],
     details: assessment === undefined ? ['its turn never came'] : detailsOf(assessment),
-    meter: assessment === undefined ? false : meter(assessment),
+    meter:
+      assessment === undefined
+        ? false
+        : { segments: hopStates(assessment).map(({ state }, index) => ({ x: index * 12, state })) },
   };
 }
 
@@ -220,25 +222,4 @@ function detailsOf(assessment: Assessment): string[] {
       ? [`${stanceWords[expect.stance]}${expect.until === undefined ? '' : ` until ${expect.until}`}`]
       : []),
   ];
-}
-
-/** How far the pipeline went, one segment a hop; of several sources the best, unless it broke there. */
-function meter({ facts, brokeAt }: Assessment): Entry['meter'] {
-  const best = (states: readonly State[]): State =>
-    (['yes', 'no', 'unknown', 'not-asked'] as const).find((state) => states.includes(state)) ?? 'not-asked';
-  const states: readonly State[] = [
-    facts.ran.is,
-    facts.recorded.is,
-    best(facts.sources.map(({ delivered }) => delivered.is)),
-    best(facts.sources.map(({ usable }) => usable.is)),
-    facts.alerted.is,
-    facts.attributed.is,
-    facts.inTime.is,
-  ];
-  return {
-    segments: states.map((state, index) => ({
-      x: index * 12,
-      state: hops[index] === brokeAt ? ('broke' as const) : state,
-    })),
-  };
 }

@@ -55,7 +55,7 @@ export function strategy(run: RunReport): Strategy {
     name: facts.name,
     url: linkable(facts.url),
     base: `${tested} of ${elements.length} elements and ${asked} of ${sources.length} official log sources were tested in this run.`,
-    analytics: views,
+    analytics: [...views.filter(({ tested: yes }) => yes), ...views.filter(({ tested: yes }) => !yes)],
   };
 }
 
@@ -96,11 +96,12 @@ function elementCell(siem: string, cell: Cell | undefined): AnalyticView['elemen
   };
 }
 
-/** `3 logged, 1 detected`, the most frequent first. */
+/** `worst of 4: 3 logged, 1 detected`, the most frequent first. */
 export function countWords(cell: Cell): string {
   const counts = Object.entries(cell.counts).sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
   const standIns = cell.standIns === 0 ? [] : [`${cell.standIns} on a stand-in`];
-  return [...counts.map(([verdict, count]) => `${count} ${verdict}`), ...standIns].join(', ');
+  const all = [...counts.map(([verdict, count]) => `${count} ${verdict}`), ...standIns].join(', ');
+  return cell.executions.length > 1 ? `worst of ${cell.executions.length}: ${all}` : all;
 }
 
 const stateWords: Readonly<Record<SourceCell['state'], string>> = {

@@ -14,8 +14,7 @@ import { utc } from '../shared/times.ts';
 import { factWords, hopWords, reasonWords } from '../shared/words.ts';
 import { comparison, type ComparisonRow } from './comparison.ts';
 import type { EvidenceBook, EvidenceView } from './evidence.ts';
-
-export type State = Fact<unknown, unknown>['is'];
+import type { State } from './pipeline.ts';
 
 export type HopView = {
   readonly name: string;

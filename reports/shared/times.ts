@@ -9,6 +9,7 @@ export function utc(at: Instant): string {
 export function clockWords(clock: ClockOffset | undefined): string {
   if (clock === undefined) return 'not known';
   const { offsetMs, uncertaintyMs } = clock;
+  if (offsetMs === 0) return `as detproof's clock, ± ${formatDuration(uncertaintyMs)}`;
   const side = offsetMs < 0 ? 'behind' : 'ahead of';
   return `${formatDuration(Math.abs(offsetMs))} ${side} detproof's clock, ± ${formatDuration(uncertaintyMs)}`;
 }
