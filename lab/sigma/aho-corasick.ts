@@ -30,14 +30,14 @@ export class AhoCorasick {
     this.#completeEdges(found);
   }
 
-  /** Calls back with the number of each text that occurs; more than once when it occurs more than once. */
-  search(text: string, onFound: (number: number) => void): void {
+  /** Calls back with the number and the end of each occurrence of each of the texts. */
+  search(text: string, onFound: (number: number, end: number) => void): void {
     const width = this.#classes.size;
     let state = 0;
     for (let i = 0; i < text.length; i++) {
       state = this.#next[state * width + this.#classes.of(text.charCodeAt(i))] ?? 0;
       const found = this.#found[state];
-      if (found !== undefined) for (const number of found) onFound(number);
+      if (found !== undefined) for (const number of found) onFound(number, i + 1);
     }
   }
 

@@ -8,6 +8,9 @@ import type { Pattern } from './pattern.ts';
 /** A question about one or two fields of an event, shared by all the rules that ask it. */
 type EventTest = (view: EventView) => boolean;
 
+/** What the view counts its events in holds no more. */
+const maxTurns = 2 ** 31 - 1;
+
 /**
  * The fields and questions that a set of rules has in common, numbered. Each field is read and each question is
  * answered at most once per event.
@@ -36,8 +39,8 @@ export class EventTests {
     return this.#add(`${field} ${part} ${other} ${cased}`, () => fieldTest(field, other, part, cased));
   }
 
-  view(event: SigmaEvent): EventView {
-    return new EventView(event, this.#readers, this.#tests);
+  view(): EventView {
+    return new EventView(this.#readers, this.#tests);
   }
 
   #add(key: string, make: () => EventTest): number {
@@ -47,32 +50,52 @@ export class EventTests {
   }
 }
 
-/** One event, as the tests see it. */
+/**
+ * One event, as the tests see it. A view is used for event after event, so that none costs more than what is asked
+ * about it.
+ */
 export class EventView {
-  readonly #event: SigmaEvent;
   readonly #readers: readonly ((event: SigmaEvent) => FieldValues)[];
   readonly #tests: readonly EventTest[];
-  readonly #values: (FieldValues | undefined)[];
-  readonly #answers: (boolean | undefined)[];
+  /** For each test the turn in which it was answered: positive for yes, negative for no. */
+  readonly #answers: Int32Array;
+  readonly #values: FieldValues[] = [];
+  readonly #read: Int32Array;
+  #event: SigmaEvent = {};
+  #turn = 0;
 
-  constructor(
-    event: SigmaEvent,
-    readers: readonly ((event: SigmaEvent) => FieldValues)[],
-    tests: readonly EventTest[],
-  ) {
-    this.#event = event;
+  constructor(readers: readonly ((event: SigmaEvent) => FieldValues)[], tests: readonly EventTest[]) {
     this.#readers = readers;
     this.#tests = tests;
-    this.#values = [];
-    this.#answers = [];
+    this.#answers = new Int32Array(tests.length);
+    this.#read = new Int32Array(readers.length);
+  }
+
+  /** Turns to another event. */
+  show(event: SigmaEvent): void {
+    this.#event = event;
+    if (++this.#turn < maxTurns) return;
+    this.#turn = 1;
+    this.#answers.fill(0);
+    this.#read.fill(0);
   }
 
   values(field: number): FieldValues {
-    return (this.#values[field] ??= this.#readers[field]?.(this.#event) ?? new FieldValues());
+    const known = this.#values[field];
+    if (known !== undefined && this.#read[field] === this.#turn) return known;
+    const values = this.#readers[field]?.(this.#event) ?? new FieldValues();
+    this.#values[field] = values;
+    this.#read[field] = this.#turn;
+    return values;
   }
 
   answer(test: number): boolean {
-    return (this.#answers[test] ??= this.#tests[test]?.(this) ?? false);
+    const known = this.#answers[test];
+    if (known === this.#turn) return true;
+    if (known === -this.#turn) return false;
+    const answer = this.#tests[test]?.(this) ?? false;
+    this.#answers[test] = answer ? this.#turn : -this.#turn;
+    return answer;
   }
 }
 

@@ -33,9 +33,11 @@ export function holds(expression: Expression, view: EventView): boolean {
     case 'not':
       return !holds(expression.part, view);
     case 'and':
-      return expression.parts.every((part) => holds(part, view));
+      for (const part of expression.parts) if (!holds(part, view)) return false;
+      return true;
     case 'or':
-      return expression.parts.some((part) => holds(part, view));
+      for (const part of expression.parts) if (holds(part, view)) return true;
+      return false;
   }
 }
 

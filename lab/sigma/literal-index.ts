@@ -5,12 +5,15 @@ import type { Literal } from './literals.ts';
 /** Only so much of a text is searched for: the rule itself is asked afterwards anyway, and the tables stay small. */
 const maxSearchedLength = 16;
 
-/** What is known of one field: the numbers of those who wait for a value, or for a text within a value. */
+/** A rule that waits for a text, and where in the value it has to stand. */
+type Waiting = { readonly rule: number; readonly how: Literal['how']; readonly length: number };
+
+/** Who waits for what in one field. */
 type FieldIndex = {
   readonly field: number;
-  readonly byValue: ReadonlyMap<string, readonly number[]>;
+  readonly byValue: ReadonlyMap<string, readonly Waiting[]>;
   readonly searched: AhoCorasick;
-  readonly byText: readonly (readonly number[])[];
+  readonly byText: readonly (readonly Waiting[])[];
 };
 
 /**
@@ -23,42 +26,45 @@ export class LiteralIndex {
 
   /** @param needs for each rule, by its position, the literals of which it needs one; undefined: it must always be asked. */
   constructor(needs: readonly (readonly Literal[] | undefined)[]) {
-    this.#always = needs.flatMap((literals, number) => (literals === undefined ? [number] : []));
-    const values = new Groups<number, readonly [Literal, number]>();
-    for (const [number, literals] of needs.entries()) {
-      for (const literal of literals ?? []) values.add(literal.field, [literal, number]);
+    this.#always = needs.flatMap((literals, rule) => (literals === undefined ? [rule] : []));
+    const byField = new Groups<number, readonly [Literal, number]>();
+    for (const [rule, literals] of needs.entries()) {
+      for (const literal of literals ?? []) byField.add(literal.field, [literal, rule]);
     }
-    this.#fields = [...values.entries()].map(([field, waiting]) => fieldIndex(field, waiting));
+    this.#fields = [...byField.entries()].map(([field, literals]) => fieldIndex(field, literals));
   }
 
-  /** The positions of the rules that the event may match, in ascending order. */
-  candidates(view: EventView): readonly number[] {
-    const candidates = new Set(this.#always);
+  /** The positions of the rules that the event may match. */
+  candidates(view: EventView): Iterable<number> {
+    const found: number[] = [];
     for (const { field, byValue, searched, byText } of this.#fields) {
       for (const text of view.values(field).folded) {
-        for (const number of byValue.get(text) ?? []) candidates.add(number);
-        searched.search(text, (found) => {
-          for (const number of byText[found] ?? []) candidates.add(number);
+        for (const { rule } of byValue.get(text) ?? []) found.push(rule);
+        searched.search(text, (number, end) => {
+          for (const { rule, how, length } of byText[number] ?? []) {
+            if (how === 'starts' ? end === length : how === 'within' || end === text.length) found.push(rule);
+          }
         });
       }
     }
-    return [...candidates].sort((a, b) => a - b);
+    return found.length === 0 ? this.#always : new Set([...this.#always, ...found]);
   }
 }
 
-function fieldIndex(field: number, waiting: readonly (readonly [Literal, number])[]): FieldIndex {
-  const byValue = new Groups<string, number>();
-  const byText = new Groups<string, number>();
-  for (const [{ how, text }, number] of waiting) {
-    if (how === 'equals') byValue.add(text, number);
-    else byText.add(text.slice(-maxSearchedLength), number);
+function fieldIndex(field: number, literals: readonly (readonly [Literal, number])[]): FieldIndex {
+  const byValue = new Groups<string, Waiting>();
+  const byText = new Groups<string, Waiting>();
+  for (const [{ how, text }, rule] of literals) {
+    const waiting = { rule, how, length: text.length };
+    if (how === 'equals') byValue.add(text, waiting);
+    else byText.add(text.slice(-maxSearchedLength), waiting);
   }
   const texts = [...byText.entries()];
   return {
     field,
     byValue: new Map(byValue.entries()),
     searched: new AhoCorasick(texts.map(([text]) => text)),
-    byText: texts.map(([, numbers]) => numbers),
+    byText: texts.map(([, waiting]) => waiting),
   };
 }
 

@@ -3,8 +3,12 @@ import type { Expression } from './expression.ts';
 import { fold, plainText } from './pattern.ts';
 import type { RegexNode } from './regex-syntax.ts';
 
-/** A folded text that a field has to be, or to have in it. */
-export type Literal = { readonly field: number; readonly how: 'equals' | 'within'; readonly text: string };
+/** A folded text that a field has to be, to start or end with, or to have in it. */
+export type Literal = {
+  readonly field: number;
+  readonly how: 'equals' | 'starts' | 'ends' | 'within';
+  readonly text: string;
+};
 
 /** More alternatives than this do not narrow anything down. */
 const maxAlternatives = 200;
@@ -32,7 +36,9 @@ function literalsOf(field: number, value: Value): readonly Literal[] | undefined
     if (plain !== undefined) return [{ field, how: 'equals', text: fold(plain) }];
     const pieces = value.pattern.map((part) => ('text' in part ? fold(part.text) : ''));
     const longest = pieces.reduce((best, piece) => (piece.length > best.length ? piece : best), '');
-    return longest === '' ? undefined : [{ field, how: 'within', text: longest }];
+    if (longest === '') return undefined;
+    const how = longest === pieces[0] ? 'starts' : longest === pieces.at(-1) ? 'ends' : 'within';
+    return [{ field, how, text: longest }];
   }
   if (value.kind === 'regex') {
     return regexLiterals(value.regex.syntax)?.map((text) => ({ field, how: 'within', text: fold(text) }));
@@ -90,5 +96,5 @@ function rarest<T>(sets: readonly (readonly T[] | undefined)[], weigh: (one: T) 
 
 /** How often a text may be expected, roughly: each character more makes it a third as likely. */
 function weight(text: string, how: Literal['how']): number {
-  return 3 ** -(text.length + (how === 'equals' ? 2 : 0));
+  return 3 ** -(text.length + (how === 'within' ? 0 : 2));
 }

@@ -40,24 +40,25 @@ export function compileRules(
     ...group,
     index: new LiteralIndex(group.rules.map(({ condition }) => requiredLiterals(condition))),
   }));
-  return { matcher: new Matcher(rules, tests, indexed), refused };
+  return { matcher: new Matcher(rules, tests.view(), indexed), refused };
 }
 
-/** A set of rules. It keeps nothing between events. */
+/** A set of rules. What it says of an event does not depend on the events before. */
 export class Matcher {
   readonly #order: ReadonlyMap<SigmaRule, number>;
-  readonly #tests: EventTests;
+  readonly #view: EventView;
   readonly #groups: readonly RuleGroup[];
 
-  constructor(rules: readonly SigmaRule[], tests: EventTests, groups: readonly RuleGroup[]) {
+  constructor(rules: readonly SigmaRule[], view: EventView, groups: readonly RuleGroup[]) {
     this.#order = new Map(rules.map((rule, position) => [rule, position]));
-    this.#tests = tests;
+    this.#view = view;
     this.#groups = groups;
   }
 
   /** The rules that the event matches, in the order in which they were given. */
   match(event: SigmaEvent): readonly Match[] {
-    const view = this.#tests.view(event);
+    const view = this.#view;
+    view.show(event);
     const matches: Match[] = [];
     for (const { scope, rules, index } of this.#groups) {
       if (!holds(scope, view)) continue;

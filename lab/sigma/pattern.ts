@@ -49,7 +49,8 @@ export function plainText(pattern: Pattern): string | undefined {
  * picks it by position and a piece of a text would then differ from the same piece in the whole text.
  */
 export function fold(text: string): string {
-  return text.toLowerCase().replaceAll('ς', 'σ');
+  const lower = text.toLowerCase();
+  return lower.includes('ς') ? lower.replaceAll('ς', 'σ') : lower;
 }
 
 export function mapText(pattern: Pattern, change: (text: string) => string): Pattern {
