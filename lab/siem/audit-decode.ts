@@ -20,7 +20,10 @@ export function execveArgs(records: readonly AuditRecord[]): readonly string[] {
   return [...pieces].sort(([a], [b]) => a - b).map(([, parts]) => Buffer.concat(parts).toString('utf8'));
 }
 
-/** The arguments in a PROCTITLE value: at most its first 128 bytes, divided by NUL. */
+/**
+ * The arguments in a PROCTITLE value: at most its first 128 bytes, divided by NUL. The kernel reads them once per process
+ * and keeps them (kernel/auditsc.c, audit_log_proctitle), so after a second exec they are still those of the first program.
+ */
 export function proctitleArgs(value: string): readonly string[] {
   return decodeBytes(value).toString('utf8').replace(/\0+$/, '').split('\0');
 }

@@ -24,7 +24,7 @@ type Call = {
   readonly pid: number;
   readonly ppid: number | undefined;
   readonly image: ProcessImage;
-  readonly titleArgs: readonly string[] | undefined;
+  readonly title: string | undefined;
   readonly succeeded: boolean;
 };
 
@@ -53,22 +53,17 @@ export class AuditNormaliser {
     return call.call === 'connect' ? this.#connection(call, host) : undefined;
   }
 
-  #learn({ call, pid, ppid, image, titleArgs, syscall, event, succeeded }: Call): void {
+  #learn({ call, pid, ppid, image, syscall, event, succeeded }: Call): void {
     if (!succeeded) return;
     if (isExec(call)) {
       const args = execveArgs(event.records);
       const cwd = cwdOf(event);
-      const started = { ...image, args: args.length > 0 ? args : (titleArgs ?? []), ...(cwd !== undefined && { cwd }) };
+      const started = { ...image, ...(args.length > 0 && { args }), ...(cwd !== undefined && { cwd }) };
       this.#processes.executed(pid, ppid, started, event.timeMs);
     } else if (call !== 'connect') {
       const child = decodeNumber(syscall.fields.get('exit'));
       if (child === undefined || child <= 0 || isThread(call, syscall)) return;
-      this.#processes.forked(
-        pid,
-        { ...image, ...(titleArgs !== undefined && { args: titleArgs }) },
-        child,
-        event.timeMs,
-      );
+      this.#processes.forked(pid, image, child, event.timeMs);
     }
   }
 
@@ -163,7 +158,7 @@ export class AuditNormaliser {
       args_count: args?.length,
       command_line: args?.join(' '),
       working_directory: cwd,
-      title: call.titleArgs?.join(' '),
+      title: call.title,
       parent: call.ppid === undefined ? undefined : this.#parent(call.ppid, call.event.timeMs),
     });
   }
@@ -202,7 +197,7 @@ function readCall(event: AuditEvent): Call | undefined {
     pid,
     ppid: decodeNumber(syscall.fields.get('ppid')),
     image: executable === undefined ? {} : { executable },
-    titleArgs: title === undefined || title === '(null)' ? undefined : proctitleArgs(title),
+    title: title === undefined || title === '(null)' ? undefined : proctitleArgs(title).join(' '),
     succeeded: syscall.fields.get('success') === 'yes',
   };
 }

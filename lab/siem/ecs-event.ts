@@ -35,7 +35,7 @@ export type EcsProcess = {
   readonly args_count?: number;
   readonly command_line?: string;
   readonly working_directory?: string;
-  /** As PROCTITLE has it: cut at 128 bytes. */
+  /** As PROCTITLE has it: cut at 128 bytes, and possibly that of the program which the process ran before. */
   readonly title?: string;
   readonly parent?: {
     readonly pid?: number;

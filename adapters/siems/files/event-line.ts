@@ -7,7 +7,7 @@ import type { Instant } from '../../../runner/domain/time.ts';
 import { listOf, valueOf, valuesOf } from './json-fields.ts';
 import type { Document } from './json-fields.ts';
 import type { LineAt } from './line-files.ts';
-import { markerFields, markerTokens } from './marker-tokens.ts';
+import { markerTokens, otherMarkerFields, ownMarkerFields } from './marker-tokens.ts';
 import { scriptPath } from './script-path.ts';
 import type { FilesSettings } from './settings.ts';
 
@@ -46,7 +46,9 @@ export class EventReader {
 
   constructor(settings: FilesSettings) {
     this.#settings = settings;
-    this.#markerFields = [...new Set([...markerFields, ...(settings.fields?.['command-line'] ?? [])])];
+    this.#markerFields = [
+      ...new Set([...ownMarkerFields, ...(settings.fields?.['command-line'] ?? []), ...otherMarkerFields]),
+    ];
   }
 
   line(document: Document, at: LineAt): EventLine | { readonly problem: string } {

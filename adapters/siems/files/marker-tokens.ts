@@ -3,12 +3,15 @@ import { markerPattern } from '../../../runner/domain/execution.ts';
 import { valuesOf } from './json-fields.ts';
 import type { Document } from './json-fields.ts';
 
-/** Where a marker is looked for, the most telling first. The parent's command line shows that a child was started by a marked process. */
-export const markerFields = [
-  'process.args',
-  'process.command_line',
+/** What an event is about: a marker here is that of the process or message itself. */
+export const ownMarkerFields = ['process.args', 'process.command_line', 'message'];
+
+/**
+ * Where a marker is looked for besides. The parent's command line shows that a child was started by a marked process; a
+ * title may be that of the program which the process ran before.
+ */
+export const otherMarkerFields = [
   'process.title',
-  'message',
   'event.original',
   'process.parent.args',
   'process.parent.command_line',

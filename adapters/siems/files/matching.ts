@@ -1,6 +1,7 @@
 import type { Marker } from '../../../runner/domain/execution.ts';
 import type { MatchedBy, Question, Trace } from '../../../runner/domain/siem.ts';
 import type { Instant } from '../../../runner/domain/time.ts';
+import { otherMarkerFields } from './marker-tokens.ts';
 
 /** What a trace can be recognised by in an event. */
 export type Recognisable = {
@@ -34,10 +35,14 @@ export class Traces {
     return byMarker.length > 0 ? byMarker : this.byProcess(event);
   }
 
+  /** Markers in what the event is about; only when there is none, those that are found elsewhere in it. */
   byMarker(markers: ReadonlyMap<Marker, string>): readonly Matched[] {
-    return [...markers].flatMap(([marker, field]) =>
-      this.#markers.has(marker) ? [{ marker, matched: { by: 'marker' as const, field } }] : [],
-    );
+    const found = [...markers].filter(([marker]) => this.#markers.has(marker));
+    const own = found.filter(([, field]) => !otherMarkerFields.includes(field));
+    return (own.length > 0 ? own : found).map(([marker, field]) => ({
+      marker,
+      matched: { by: 'marker' as const, field },
+    }));
   }
 
   byProcess({ hosts, pid, executable, time }: Recognisable): readonly Matched[] {
