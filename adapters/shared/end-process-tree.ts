@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { TransportFailure } from '../../runner/ports.ts';
 import { parseProcessTable, type ProcessRow, processTree, tableCommand } from './process-table.ts';
 import type { StartLine } from './pipes.ts';
 import { ShellTalk } from './shell-talk.ts';
@@ -14,7 +15,10 @@ const goneMs = 3_000;
  */
 export async function endProcessTree(start: StartLine, pid: number): Promise<readonly number[]> {
   using shell = await ShellTalk.open(start);
-  const root = { pid, parent: Number(await shell.ask('echo $PPID')) };
+  const parent = /^(\d+)\n$/.exec(await shell.ask('echo $PPID'))?.[1];
+  if (parent === undefined)
+    throw new TransportFailure('protocol', 'a shell on the host does not know its parent process');
+  const root = { pid, parent: Number(parent) };
   const known = new Map<string, ProcessRow>();
   const look = async (): Promise<readonly ProcessRow[]> => {
     const tree = processTree(parseProcessTable(await shell.ask(tableCommand)), root, [...known.values()]);

@@ -6,7 +6,7 @@ import { CappedBytes } from './capped-bytes.ts';
 import { deadline } from './deadline.ts';
 import { endProcessTree } from './end-process-tree.ts';
 import { LeadingPid } from './leading-pid.ts';
-import type { Pipes, StartLine } from './pipes.ts';
+import type { Pipes, PipesEnd, StartLine } from './pipes.ts';
 import { execLine } from './posix-line.ts';
 
 /** Output kept per stream; more is read, so that the command does not stall, and dropped. */
@@ -14,6 +14,9 @@ export const outputCap = 1024 * 1024;
 
 /** After the processes are gone: how long to wait for the rest of their output. */
 const drainMs = 1_000;
+
+/** When the time is over before the shell said its process id: how much longer to wait for it, since nothing can be ended without. */
+const lateStartMs = 10_000;
 
 /** Where lines are started. `start` counts against the channels of a connection, `startAside` (to end processes) does not. */
 export type LineHost = { readonly start: StartLine; readonly startAside: StartLine; readonly clock: Clock };
@@ -41,12 +44,25 @@ export async function runExec(host: LineHost, command: Command, limit: RunLimit)
   };
 }
 
-type Output = { readonly leading: LeadingPid; readonly stdout: CappedBytes; readonly stderr: CappedBytes };
+type Output = {
+  readonly leading: LeadingPid;
+  /** Resolves to the process id, when the shell has said it. */
+  readonly started: Promise<number>;
+  readonly stdout: CappedBytes;
+  readonly stderr: CappedBytes;
+};
 
 function readOutput(pipes: Pipes, cap: number): Output {
-  const output = { leading: new LeadingPid(), stdout: new CappedBytes(cap), stderr: new CappedBytes(cap) };
+  const { promise, resolve } = Promise.withResolvers<number>();
+  const output = {
+    leading: new LeadingPid(),
+    started: promise,
+    stdout: new CappedBytes(cap),
+    stderr: new CappedBytes(cap),
+  };
   pipes.stdout.on('data', (chunk: Buffer) => {
     output.stdout.push(output.leading.strip(chunk));
+    if (output.leading.pid !== undefined) resolve(output.leading.pid);
   });
   pipes.stderr.on('data', (chunk: Buffer) => {
     output.stderr.push(chunk);
@@ -56,17 +72,16 @@ function readOutput(pipes: Pipes, cap: number): Output {
 
 async function waitForEnd(host: LineHost, pipes: Pipes, output: Output, limit: RunLimit): Promise<Exit> {
   using due = deadline(limit.timeout, limit.signal);
-  const end = await Promise.race([pipes.ended, due.reached]);
-  const { pid } = output.leading;
-  if (end !== 'reached') {
-    if (pid === undefined) throw neverStarted(output, end.kind === 'code' ? `exit code ${end.code}` : end.signal);
-    return end;
-  }
+  let end = await Promise.race([pipes.ended, due.reached]);
   try {
-    if (pid === undefined)
-      throw limit.signal.aborted
-        ? new TransportFailure('aborted', 'stopped before the shell had started the command')
-        : neverStarted(output, `nothing for ${limit.timeout / 1000} s`);
+    if (end === 'reached' && output.leading.pid === undefined) {
+      using late = deadline(lateStartMs);
+      const first = await Promise.race([output.started, pipes.ended, late.reached]);
+      if (typeof first !== 'number') end = first;
+    }
+    const { pid } = output.leading;
+    if (pid === undefined) throw neverStarted(output, end);
+    if (end !== 'reached') return end;
     const survivors = await endProcessTree(host.startAside, pid);
     using drained = deadline(drainMs);
     await Promise.race([pipes.ended, drained.reached]);
@@ -76,7 +91,8 @@ async function waitForEnd(host: LineHost, pipes: Pipes, output: Output, limit: R
   }
 }
 
-function neverStarted(output: Output, how: string): TransportFailure {
+function neverStarted(output: Output, end: PipesEnd | 'reached'): TransportFailure {
+  const how = end === 'reached' ? 'nothing came' : end.kind === 'code' ? `exit code ${end.code}` : end.signal;
   const said = Buffer.concat([output.leading.before, output.stderr.bytes()]).toString('utf8').trim().slice(0, 300);
   return new TransportFailure(
     'not-started',

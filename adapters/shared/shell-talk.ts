@@ -30,7 +30,10 @@ export class ShellTalk implements Disposable {
   }
 
   static async open(start: StartLine): Promise<ShellTalk> {
-    return new ShellTalk(await start('exec sh', AbortSignal.timeout(answerTimeoutMs)));
+    const talk = new ShellTalk(await start('exec sh', AbortSignal.timeout(answerTimeoutMs)));
+    // What start-up files of the login shell print comes before the first answer, and must not be taken for one.
+    await talk.ask(':');
+    return talk;
   }
 
   /** Runs commands and returns what they printed. Throws {@link TransportFailure} when the shell gives no answer. */

@@ -129,7 +129,7 @@ async function explained<T>(path: string, work: () => Promise<T>): Promise<T> {
       code === 'ENOENT'
         ? ['not-found', 'there is no such file or folder']
         : code === 'EEXIST'
-          ? ['file', 'it exists already, and detproof overwrites nothing']
+          ? ['file', 'it exists already, and nothing is overwritten']
           : code === 'EACCES' || code === 'EPERM'
             ? ['file', 'permission denied']
             : code === 'ABORT_ERR'
@@ -150,7 +150,12 @@ const plugin: TransportPlugin<z.output<typeof settings>, z.output<typeof setting
   summary: 'this machine, as the user that runs detproof',
   settings,
   account: settings,
-  open: ({ clock }) => ({ connect: () => Promise.resolve(new LocalSession(clock)) }),
+  open: ({ clock }) => ({
+    connect: async (_target, signal) => {
+      throwIfStopped(signal);
+      return Promise.resolve(new LocalSession(clock));
+    },
+  }),
 };
 
 export default plugin;

@@ -1,116 +1,134 @@
-import type { Client, ClientChannel, SFTPWrapper } from 'ssh2';
+import type { Client, ClientChannel, PseudoTtyOptions, SFTPWrapper } from 'ssh2';
 import { TransportFailure } from '../../../runner/ports.ts';
+import { Lifeline } from '../../shared/lifeline.ts';
 import type { Pipes, PipesEnd } from '../../shared/pipes.ts';
+
+/** A terminal that adds nothing: no echo of what is typed, no translation of line ends, no cursor movements. */
+const plainTerminal: PseudoTtyOptions = { term: 'dumb', rows: 24, cols: 80, modes: { ECHO: 0, OPOST: 0 } };
 
 /** The channels of one connection, as promises that also end when the connection does. */
 export class Channels {
+  /** Breaks with {@link TransportFailure} `lost` when the connection does. */
+  readonly lifeline = new Lifeline();
   readonly #client: Client;
   readonly #host: string;
-  readonly #lost = Promise.withResolvers<never>();
-  #loss: TransportFailure | undefined;
 
   constructor(client: Client, host: string) {
     this.#client = client;
     this.#host = host;
-    // Without a run in progress nobody listens, and that is no error.
-    this.#lost.promise.catch(() => undefined);
     client.on('error', (error: Error) => {
       this.#lose(error.message);
     });
     client.once('close', () => {
-      this.#lose('closed by the other side');
+      this.#lose('it was closed by the other side');
     });
-  }
-
-  /** Rejects with {@link TransportFailure} `lost` when the connection is gone. */
-  get lost(): Promise<never> {
-    return this.#lost.promise;
   }
 
   /** Gives one line to the login shell, without a terminal. */
   async exec(line: string, signal: AbortSignal): Promise<Pipes> {
-    const channel = await this.#open<ClientChannel>(
+    return this.#open<ClientChannel, Pipes>(
       signal,
       (done) => this.#client.exec(line, done),
-      (late) => {
-        late.close();
+      (channel) => this.#pipes(channel),
+      (pipes) => {
+        pipes.release();
       },
     );
-    return this.#pipes(channel);
   }
 
-  async sftp(signal: AbortSignal): Promise<SFTPWrapper> {
-    return this.#open<SFTPWrapper>(
+  /** The login shell on a terminal. */
+  async shell(signal: AbortSignal): Promise<Pipes> {
+    return this.#open<ClientChannel, Pipes>(
+      signal,
+      (done) => this.#client.shell(plainTerminal, done),
+      (channel) => this.#pipes(channel),
+      (pipes) => {
+        pipes.release();
+      },
+    );
+  }
+
+  /** `closed` is called when the server closes it. */
+  async sftp(signal: AbortSignal, closed: () => void): Promise<SFTPWrapper> {
+    return this.#open<SFTPWrapper, SFTPWrapper>(
       signal,
       (done) => this.#client.sftp(done),
-      (late) => {
-        late.end();
+      (sftp) => sftp.on('error', closed).on('close', closed),
+      (sftp) => {
+        sftp.end();
       },
     );
   }
 
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => {
+    if (this.lifeline.broken !== undefined) return;
+    this.lifeline.break(new TransportFailure('aborted', `the session with ${this.#host} is closed`));
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(() => {
+        this.#client.destroy();
+      }, 2_000);
       this.#client.once('close', () => {
+        clearTimeout(timer);
         resolve();
       });
+      this.#client.end();
     });
-    if (this.#loss !== undefined) return;
-    this.#lose('closed by detproof');
-    this.#client.end();
-    const timer = setTimeout(() => {
-      this.#client.destroy();
-    }, 2_000);
-    await closed;
-    clearTimeout(timer);
   }
 
-  async #open<T>(
+  /**
+   * `wrap` is called at once, before the next packet is read, since the channel's events may be in the same one.
+   * `discard` is for a channel that opens when nobody waits for it any more, and would stay open unseen.
+   */
+  async #open<Channel, Wrapped>(
     signal: AbortSignal,
-    request: (done: (error: Error | undefined, channel: T) => void) => unknown,
-    discard: (late: T) => void,
-  ): Promise<T> {
-    if (this.#loss !== undefined) throw this.#loss;
-    if (signal.aborted) throw this.#aborted();
-    const { promise, resolve, reject } = Promise.withResolvers<T>();
-    const stop = (): void => {
-      reject(this.#aborted());
-    };
-    signal.addEventListener('abort', stop, { once: true });
-    let wanted = true;
+    request: (done: (error: Error | undefined, channel: Channel) => void) => unknown,
+    wrap: (channel: Channel) => Wrapped,
+    discard: (late: Wrapped) => void,
+  ): Promise<Wrapped> {
+    let waiting = true;
     try {
-      request((error, channel) => {
-        // A channel that opens after nobody waits for it any more would stay open unseen.
-        if (error !== undefined) reject(this.#refused(error));
-        else if (wanted) resolve(channel);
-        else discard(channel);
-      });
-      return await Promise.race([promise, this.lost]);
+      return await this.lifeline.wait<Wrapped>(
+        (resolve, reject) => {
+          request((error, channel) => {
+            if (error !== undefined) {
+              reject(this.#refused(error));
+              return;
+            }
+            const wrapped = wrap(channel);
+            if (waiting) resolve(wrapped);
+            else discard(wrapped);
+          });
+        },
+        {
+          signal,
+          stopped: () => new TransportFailure('aborted', `stopped before ${this.#host} had opened a channel`),
+        },
+      );
+    } catch (error) {
+      throw error instanceof TransportFailure ? error : this.#refused(error as Error);
     } finally {
-      wanted = false;
-      signal.removeEventListener('abort', stop);
+      waiting = false;
     }
   }
 
   #pipes(channel: ClientChannel): Pipes {
-    const ended = new Promise<PipesEnd>((resolve, reject) => {
+    const ended = this.lifeline.wait<PipesEnd>((resolve, reject) => {
       let exit: PipesEnd | undefined;
       channel.once('exit', (code: number | null, signal?: string) => {
         exit = code === null ? { kind: 'signal', signal: signal ?? 'unknown' } : { kind: 'code', code };
       });
       channel.once('close', () => {
         if (exit !== undefined) resolve(exit);
-        else
-          reject(this.#loss ?? new TransportFailure('lost', `${this.#host} closed the channel without an exit status`));
+        else reject(new TransportFailure('lost', `${this.#host} closed the channel without saying how it ended`));
       });
     });
-    const settled = Promise.race([ended, this.lost]);
-    settled.catch(() => undefined);
+    // Whoever released the pipes does not listen to how it ended.
+    ended.catch(() => undefined);
     return {
       stdin: channel.stdin,
       stdout: channel.stdout,
       stderr: channel.stderr,
-      ended: settled,
+      ended,
       release() {
         channel.stdout.resume();
         channel.stderr.resume();
@@ -120,26 +138,19 @@ export class Channels {
   }
 
   #lose(why: string): void {
-    if (this.#loss !== undefined) return;
-    this.#loss = new TransportFailure(
-      'lost',
-      `the connection to ${this.#host} was lost: ${why}. What was running there may still be running`,
-    );
-    this.#lost.reject(this.#loss);
-  }
-
-  #refused(error: Error): TransportFailure {
-    return (
-      this.#loss ??
+    this.lifeline.break(
       new TransportFailure(
-        'not-started',
-        `${this.#host} did not open a channel: ${error.message}. Is the target's parallel higher than its MaxSessions allows?`,
-        { cause: error },
-      )
+        'lost',
+        `the connection to ${this.#host} was lost: ${why}. What ran over it may still be running there`,
+      ),
     );
   }
 
-  #aborted(): TransportFailure {
-    return new TransportFailure('aborted', `stopped before a channel to ${this.#host} was open`);
+  #refused(cause: Error): TransportFailure {
+    return new TransportFailure(
+      'not-started',
+      `${this.#host} did not open a channel: ${cause.message}. Is the target's parallel higher than its MaxSessions allows?`,
+      { cause },
+    );
   }
 }

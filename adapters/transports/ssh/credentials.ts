@@ -1,56 +1,78 @@
-import type { AgentAuthMethod, PublicKeyAuthMethod } from 'ssh2';
-import type { AuthorizedTarget } from '../../../runner/domain/authorize.ts';
+import type { BaseAgent, ParsedKey } from 'ssh2';
 import { type Secrets, TransportFailure } from '../../../runner/ports.ts';
 import { modernAgent, modernKey } from './modern-signatures.ts';
 import type { SshAccount } from './settings.ts';
 
-/** What an account logs in with. `what` names it for messages; its value is in `method` only. */
-export type Credential = { readonly what: string; readonly method: PublicKeyAuthMethod | AgentAuthMethod };
-
-/** Reads what the account refers to. Throws {@link TransportFailure} `login`, which names the reference and never the value. */
-export async function readCredential(
-  { target, account }: AuthorizedTarget,
-  settings: SshAccount,
-  secrets: Secrets,
-): Promise<Credential> {
-  const what = describeCredential(settings);
-  const refuse = (why: string, cause?: unknown): TransportFailure =>
-    new TransportFailure('login', `no login to ${target.id} as ${account.name} with ${what}: ${why}`, { cause });
-  const read = async (reference: string): Promise<Buffer> => {
-    try {
-      return Buffer.from(await secrets.read(reference));
-    } catch (error) {
-      throw refuse(error instanceof Error ? error.message : `${reference} cannot be read`, error);
-    }
-  };
-  const { default: ssh2 } = await import('ssh2');
-  if (settings.key === undefined) {
-    const socket = (await read(agentReference(settings))).toString('utf8').trim();
-    if (socket === '') throw refuse('it is empty. Is an agent running here, and does ssh-add -l list a key?');
-    return {
-      what,
-      method: { type: 'agent', username: account.name, agent: modernAgent(new ssh2.OpenSSHAgent(socket)) },
-    };
-  }
-  const passphrase =
-    settings.passphrase === undefined
-      ? undefined
-      : (await read(settings.passphrase)).toString('utf8').replace(/\r?\n$/, '');
-  const key = ssh2.utils.parseKey(await read(settings.key), passphrase);
-  if (key instanceof Error) {
-    // ssh2's own words go no further: a parser's message may quote what it was given.
-    if (/encrypted/i.test(key.message))
-      throw refuse('the key is encrypted. Give the account a passphrase reference, or put the key into an agent');
-    if (passphrase !== undefined) throw refuse(`the passphrase (${settings.passphrase ?? ''}) does not open the key`);
-    throw refuse('this is not a private key in a format that can be read (OpenSSH, PEM). Is it the .pub file?');
-  }
-  if (!key.isPrivateKey()) throw refuse('this is a public key; the private one is needed');
-  return { what, method: { type: 'publickey', username: account.name, key: modernKey(key) } };
-}
+/** What to log in with, whatever the account's name. */
+export type Credential =
+  | { readonly type: 'publickey'; readonly key: ParsedKey }
+  | { readonly type: 'agent'; readonly agent: BaseAgent<ParsedKey> };
 
 /** `key file:…` or `agent env:…`: says which credential it is without saying what it is. */
 export function describeCredential(settings: SshAccount): string {
   return settings.key === undefined ? `agent ${agentReference(settings)}` : `key ${settings.key}`;
+}
+
+/**
+ * Reads what an account refers to, once per run: opening an encrypted key is slow on purpose. Throws
+ * {@link TransportFailure} `login`, which names the reference and never the value.
+ */
+export class Credentials {
+  readonly #secrets: Secrets;
+  readonly #read = new Map<string, Promise<Credential>>();
+
+  constructor(secrets: Secrets) {
+    this.#secrets = secrets;
+  }
+
+  async get(settings: SshAccount): Promise<Credential> {
+    const name = JSON.stringify([settings.key, settings.passphrase, settings.agent]);
+    const reading = this.#read.get(name) ?? this.#load(settings);
+    this.#read.set(name, reading);
+    return reading;
+  }
+
+  async #load(settings: SshAccount): Promise<Credential> {
+    const { default: ssh2 } = await import('ssh2');
+    if (settings.key === undefined) {
+      const socket = await this.#text(agentReference(settings));
+      if (socket === '')
+        throw failure(settings, 'it names no socket. Is an agent running, and does ssh-add -l list a key?');
+      return { type: 'agent', agent: modernAgent(new ssh2.OpenSSHAgent(socket)) };
+    }
+    const passphrase = settings.passphrase === undefined ? undefined : await this.#text(settings.passphrase);
+    const key = ssh2.utils.parseKey(await this.#bytes(settings.key), passphrase);
+    // What ssh2 says goes no further: a parser may quote what it was given.
+    if (key instanceof Error)
+      throw failure(
+        settings,
+        passphrase !== undefined
+          ? `it cannot be opened with the passphrase ${settings.passphrase ?? ''}`
+          : /passphrase|encrypted/i.test(key.message)
+            ? 'it is encrypted. Give the account a passphrase (a reference to it), or use an agent'
+            : 'it is not a private key that can be read (OpenSSH or PEM format)',
+      );
+    if (!key.isPrivateKey()) throw failure(settings, 'it is a public key; the private one is needed');
+    return { type: 'publickey', key: modernKey(key) };
+  }
+
+  async #text(reference: string): Promise<string> {
+    return (await this.#bytes(reference)).toString('utf8').replace(/\r?\n$/, '');
+  }
+
+  async #bytes(reference: string): Promise<Buffer> {
+    try {
+      return Buffer.from(await this.#secrets.read(reference));
+    } catch (cause) {
+      throw new TransportFailure('login', cause instanceof Error ? cause.message : `${reference} cannot be read`, {
+        cause,
+      });
+    }
+  }
+}
+
+function failure(settings: SshAccount, why: string): TransportFailure {
+  return new TransportFailure('login', `no login with ${describeCredential(settings)}: ${why}`);
 }
 
 function agentReference({ agent }: SshAccount): string {

@@ -8,7 +8,7 @@ import {
   type TransportPlugin,
 } from '../../../runner/ports.ts';
 import { connectClient } from './connect.ts';
-import { describeCredential, readCredential } from './credentials.ts';
+import { Credentials, describeCredential } from './credentials.ts';
 import { type KnownHosts, parseKnownHosts } from './known-hosts.ts';
 import { Refusals } from './refusals.ts';
 import { SshSession } from './session.ts';
@@ -16,30 +16,34 @@ import { type SshAccount, sshAccount, type SshSettings, sshSettings } from './se
 
 class SshTransport implements Transport {
   readonly #deps: PluginDeps;
+  readonly #credentials: Credentials;
   readonly #refusals = new Refusals();
   readonly #knownHosts = new Map<string, Promise<KnownHosts>>();
 
   constructor(deps: PluginDeps) {
     this.#deps = deps;
+    this.#credentials = new Credentials(deps.secrets);
   }
 
-  async connect(authorized: AuthorizedTarget, signal: AbortSignal): Promise<Session> {
-    const { target, account } = authorized;
+  async connect({ target, account }: AuthorizedTarget, signal: AbortSignal): Promise<Session> {
     const settings = sshSettings.parse(target.transport.settings);
     const login = sshAccount.parse(account.settings);
     const known = await this.#known(settings);
-    const client = await this.#refusals.guard(
-      `${describeCredential(login)} for ${account.name}`,
-      target.id,
-      signal,
-      async () =>
-        connectClient(
-          { id: target.id, address: target.address, account: account.name },
-          settings,
-          known,
-          await readCredential(authorized, login, this.#deps.secrets),
-          signal,
-        ),
+    const credential = await this.#credentials.get(login);
+    const name = describeCredential(login);
+    const client = await this.#refusals.guard(`${name} as ${account.name}`, target.id, signal, () =>
+      connectClient(
+        {
+          target: target.id,
+          address: target.address,
+          account: account.name,
+          with: name,
+          method: { ...credential, username: account.name },
+        },
+        settings,
+        known,
+        signal,
+      ),
     );
     return new SshSession(client, target.id, this.#deps.clock);
   }
@@ -47,10 +51,10 @@ class SshTransport implements Transport {
   /** Read once: what a run trusts does not change while it goes on. */
   async #known({ knownHosts }: SshSettings): Promise<KnownHosts> {
     const files = (typeof knownHosts === 'string' ? [knownHosts] : knownHosts).map((path) => this.#deps.resolve(path));
-    const key = files.join('\0');
-    const read = this.#knownHosts.get(key) ?? Promise.all(files.map(readKnownHosts)).then(parseKnownHosts);
-    this.#knownHosts.set(key, read);
-    return read;
+    const name = files.join('\0');
+    const reading = this.#knownHosts.get(name) ?? Promise.all(files.map(readKnownHosts)).then(parseKnownHosts);
+    this.#knownHosts.set(name, reading);
+    return reading;
   }
 }
 
@@ -60,7 +64,8 @@ async function readKnownHosts(file: string): Promise<{ readonly file: string; re
   } catch (cause) {
     throw new TransportFailure(
       'host-key',
-      `${file} cannot be read, so no host key is known: ${cause instanceof Error ? cause.message : String(cause)}. Make it with ssh-keyscan and check its fingerprints out of band`,
+      `${file} cannot be read, so no host key is known (${cause instanceof Error ? cause.message : String(cause)}). ` +
+        'Make it with ssh-keyscan and compare its fingerprints with what the owners of the hosts tell you out of band',
       { cause },
     );
   }
@@ -68,7 +73,7 @@ async function readKnownHosts(file: string): Promise<{ readonly file: string; re
 
 const plugin: TransportPlugin<SshSettings, SshAccount> = {
   kind: 'ssh',
-  summary: 'SSH to a host with a POSIX shell, with a key or an agent; host keys from known_hosts files',
+  summary: 'SSH to a host with a POSIX shell, by key or agent; host keys from known_hosts files',
   settings: sshSettings,
   account: sshAccount,
   open: (deps) => new SshTransport(deps),

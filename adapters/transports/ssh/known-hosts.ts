@@ -53,11 +53,11 @@ export function entriesFor(known: KnownHosts, name: string): readonly KnownHost[
  * Host key algorithms to offer, those whose key is known first: a server with several keys then shows the known one
  * (as ssh(1) does). `supported` are the transport's own, by preference.
  */
-export function orderHostKeyAlgorithms(
+export function orderHostKeyAlgorithms<Algorithm extends string>(
   known: KnownHosts,
   name: string,
-  supported: readonly string[],
-): readonly string[] {
+  supported: readonly Algorithm[],
+): Algorithm[] {
   const types = new Set(plain(entriesFor(known, name)).map(({ type }) => type));
   const held = (algorithm: string): boolean => types.has(algorithm.startsWith('rsa-sha2-') ? 'ssh-rsa' : algorithm);
   return [...supported.filter(held), ...supported.filter((algorithm) => !held(algorithm))];

@@ -1,9 +1,10 @@
 import { TransportFailure } from '../../../runner/ports.ts';
+import { Lifeline } from '../../shared/lifeline.ts';
 
 type State =
-  | { readonly is: 'trying'; readonly over: Promise<void> }
+  | { readonly is: 'trying'; readonly over: Promise<undefined> }
   | { readonly is: 'accepted' }
-  | { readonly is: 'refused'; readonly at: string };
+  | { readonly is: 'refused'; readonly by: string };
 
 /**
  * Remembers for a whole run which credentials were refused, so that none is tried a second time: directories lock an
@@ -13,47 +14,47 @@ export class Refusals {
   readonly #states = new Map<string, State>();
 
   /**
-   * Runs `login` unless `credential` (a name, never its value) was refused before. A `login` failure counts as a refusal;
-   * any other failure says nothing about the credential. Throws what `login` throws, or {@link TransportFailure} `login`.
+   * Makes a login unless `credential` (a name, never its value) was refused before. A `login` failure counts as a refusal;
+   * any other says nothing about the credential. Throws what `login` throws, or {@link TransportFailure} `login`, `aborted`.
    */
   async guard<T>(credential: string, host: string, signal: AbortSignal, login: () => Promise<T>): Promise<T> {
-    for (let state = this.#states.get(credential); state?.is === 'trying'; state = this.#states.get(credential)) {
-      await Promise.race([state.over, aborted(signal)]);
-      if (signal.aborted) throw new TransportFailure('aborted', `stopped before the login to ${host}`);
+    let state = this.#states.get(credential);
+    while (state?.is === 'trying') {
+      const { over } = state;
+      await new Lifeline().wait<undefined>((resolve) => void over.then(resolve), {
+        signal,
+        stopped: () => new TransportFailure('aborted', `stopped before the login to ${host}`),
+      });
+      state = this.#states.get(credential);
     }
-    const state = this.#states.get(credential);
     if (state?.is === 'refused')
       throw new TransportFailure(
         'login',
-        `not tried on ${host}: ${credential} was refused before, by ${state.at}, and is not tried again in this run`,
+        `no login to ${host}: ${credential} was refused before, by ${state.by}, and is not tried again in this run`,
       );
+    return state === undefined ? this.#first(credential, host, login) : this.#again(credential, host, login);
+  }
+
+  async #first<T>(credential: string, host: string, login: () => Promise<T>): Promise<T> {
     const { promise, resolve } = Promise.withResolvers<undefined>();
-    if (state === undefined) this.#states.set(credential, { is: 'trying', over: promise });
-    let outcome: State | undefined = state;
+    this.#states.set(credential, { is: 'trying', over: promise });
     try {
-      const result = await login();
-      outcome = { is: 'accepted' };
+      const result = await this.#again(credential, host, login);
+      this.#states.set(credential, { is: 'accepted' });
       return result;
-    } catch (error) {
-      if (error instanceof TransportFailure && error.class === 'login') outcome = { is: 'refused', at: host };
-      throw error;
     } finally {
-      if (outcome === undefined) this.#states.delete(credential);
-      else if (this.#states.get(credential)?.is !== 'refused') this.#states.set(credential, outcome);
+      if (this.#states.get(credential)?.is === 'trying') this.#states.delete(credential);
       resolve(undefined);
     }
   }
-}
 
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise<void>((resolve) => {
-    signal.addEventListener(
-      'abort',
-      () => {
-        resolve();
-      },
-      { once: true },
-    );
-  });
+  async #again<T>(credential: string, host: string, login: () => Promise<T>): Promise<T> {
+    try {
+      return await login();
+    } catch (error) {
+      if (error instanceof TransportFailure && error.class === 'login')
+        this.#states.set(credential, { is: 'refused', by: host });
+      throw error;
+    }
+  }
 }

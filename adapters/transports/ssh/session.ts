@@ -7,16 +7,22 @@ import {
   type Session,
   TransportFailure,
 } from '../../../runner/ports.ts';
-import type { DurationMs } from '../../../runner/domain/time.ts';
-import { runExec } from '../../shared/run-line.ts';
+import { duration, type DurationMs } from '../../../runner/domain/time.ts';
+import { type RunLimit, runExec } from '../../shared/run-line.ts';
 import { Channels } from './channels.ts';
-import { SftpFiles } from './files.ts';
+import { ExecFiles } from './exec-files.ts';
+import type { FileStore } from './file-store.ts';
+import { runShell } from './run-shell.ts';
+import { SftpFiles } from './sftp-files.ts';
 
 /**
- * sshd's MaxSessions is 10 by default. Eight channels at most are open for work: seven for commands and one that is kept
- * for files; a ninth opens only to end processes, so that ending never waits for what is to be ended.
+ * sshd's MaxSessions is 10 by default. At most eight channels are open for work: seven for commands, one that is kept for
+ * files. A ninth opens only to end processes, so that ending a command never waits for one that is to be ended.
  */
 const commandChannels = 7;
+
+/** For servers without SFTP, a file goes by a command, which should not hang for ever. */
+const fileTimeout = duration(600_000);
 
 /** One connection; all commands and files of its account go through it. */
 export class SshSession implements Session {
@@ -24,10 +30,10 @@ export class SshSession implements Session {
   readonly #host: string;
   readonly #clock: Clock;
   readonly #commands: LimitFunction = pLimit(commandChannels);
-  readonly #ending: LimitFunction = pLimit(1);
+  readonly #endings: LimitFunction = pLimit(1);
   readonly #disposed = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
-  #files: Promise<SftpFiles> | undefined;
+  #files: Promise<FileStore> | undefined;
 
   constructor(client: Client, host: string, clock: Clock) {
     this.#host = host;
@@ -36,37 +42,61 @@ export class SshSession implements Session {
   }
 
   async run(command: Command, limit: { timeout: DurationMs; signal: AbortSignal }): Promise<CommandOutcome> {
-    const signal = AbortSignal.any([limit.signal, this.#disposed.signal]);
-    return this.#track(
-      this.#commands(() =>
-        runExec(
-          {
-            start: (line) => this.#channels.exec(line, signal),
-            startAside: (line, aside) => this.#ending(() => this.#channels.exec(line, aside)),
-            clock: this.#clock,
-          },
-          command,
-          { timeout: limit.timeout, signal },
-        ),
-      ),
-    );
+    return this.#run(command, limit);
   }
 
   async put(file: { path: string; bytes: Uint8Array; mode: number }, signal: AbortSignal): Promise<void> {
-    const files = await this.#openFiles(signal);
-    await files.put(file.path, file.bytes, file.mode, signal);
+    const until = AbortSignal.any([signal, this.#disposed.signal]);
+    const files = await this.#openFiles(until);
+    await this.#track(files.put(file, until));
   }
 
   async get(path: string, limit: { maxBytes: number; signal: AbortSignal }): Promise<Uint8Array> {
-    const files = await this.#openFiles(limit.signal);
-    return files.get(path, limit.maxBytes, limit.signal);
+    const signal = AbortSignal.any([limit.signal, this.#disposed.signal]);
+    const files = await this.#openFiles(signal);
+    return this.#track(files.get(path, { maxBytes: limit.maxBytes, signal }));
   }
 
   /** Ends what is still running, then closes the connection. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#disposed.abort(new TransportFailure('aborted', `the session with ${this.#host} was closed`));
+    this.#disposed.abort();
     await Promise.allSettled(this.#running);
     await this.#channels.close();
+  }
+
+  async #run(command: Command, limit: RunLimit): Promise<CommandOutcome> {
+    const signal = AbortSignal.any([limit.signal, this.#disposed.signal]);
+    const host = {
+      start: (line: string, until: AbortSignal) => this.#channels.exec(line, until),
+      startAside: (line: string, until: AbortSignal) => this.#endings(() => this.#channels.exec(line, until)),
+      startShell: (until: AbortSignal) => this.#channels.shell(until),
+      clock: this.#clock,
+    };
+    const run = command.channel === 'shell' ? runShell : runExec;
+    return this.#track(this.#commands(() => run(host, command, { ...limit, signal })));
+  }
+
+  /** One SFTP channel for all files, opened when the first one comes, and again should the server have closed it. */
+  async #openFiles(signal: AbortSignal): Promise<FileStore> {
+    if (signal.aborted) throw new TransportFailure('aborted', `stopped before a file transfer with ${this.#host}`);
+    // Under the session's own signal: other transfers wait for the same channel.
+    this.#files ??= this.#startFiles(this.#disposed.signal).catch((error: unknown) => {
+      this.#files = undefined;
+      throw error;
+    });
+    return this.#files;
+  }
+
+  async #startFiles(signal: AbortSignal): Promise<FileStore> {
+    try {
+      const sftp = await this.#channels.sftp(signal, () => {
+        this.#files = undefined;
+      });
+      return new SftpFiles(sftp, this.#host, this.#channels.lifeline);
+    } catch (error) {
+      if (!(error instanceof TransportFailure) || error.class !== 'not-started') throw error;
+      return new ExecFiles((command, limit) => this.#run(command, { ...limit, timeout: fileTimeout }), this.#host);
+    }
   }
 
   async #track<T>(work: Promise<T>): Promise<T> {
@@ -76,16 +106,5 @@ export class SshSession implements Session {
     } finally {
       this.#running.delete(work);
     }
-  }
-
-  #openFiles(signal: AbortSignal): Promise<SftpFiles> {
-    this.#files ??= this.#channels.sftp(signal).then(
-      (sftp) => new SftpFiles(sftp, this.#host, this.#channels.lost),
-      (error: unknown) => {
-        this.#files = undefined;
-        throw error;
-      },
-    );
-    return this.#files;
   }
 }

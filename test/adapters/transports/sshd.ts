@@ -1,5 +1,4 @@
-import { spawn } from 'node:child_process';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { access, chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -21,6 +20,14 @@ export async function sshdMissing(): Promise<string | undefined> {
   );
 }
 
+export type SshdOptions = {
+  /** Lines that come before the defaults, so that they win (sshd_config(5): the first value is used). */
+  readonly config?: readonly string[];
+  readonly listen?: readonly string[];
+  /** False: a server without the SFTP subsystem. */
+  readonly sftp?: boolean;
+};
+
 /**
  * A real OpenSSH server on a loopback port, with everything it needs in a folder of its own. Its accounts exist in its own
  * mount namespace only: `user` (unprivileged, /bin/sh) and root (/bin/bash), both with homes in the folder.
@@ -32,19 +39,21 @@ export class Sshd implements AsyncDisposable {
   readonly key: string;
   readonly knownHosts: string;
   readonly pid: number;
+  /** What it has logged so far. */
+  readonly log: () => string;
   readonly #stop: () => Promise<void>;
 
-  private constructor(folder: string, port: number, pid: number, stop: () => Promise<void>) {
+  private constructor(folder: string, port: number, pid: number, log: () => string, stop: () => Promise<void>) {
     this.folder = folder;
     this.port = port;
     this.key = join(folder, 'id_ed25519');
     this.knownHosts = join(folder, 'known_hosts');
     this.pid = pid;
+    this.log = log;
     this.#stop = stop;
   }
 
-  /** `config`: lines that come before the defaults, so that they win (sshd_config(5): the first value is used). */
-  static async start(options: { config?: readonly string[]; listen?: readonly string[] } = {}): Promise<Sshd> {
+  static async start(options: SshdOptions = {}): Promise<Sshd> {
     const folder = await mkdtemp(join(tmpdir(), 'sshd-'));
     await chmod(folder, 0o755);
     const port = await freePort();
@@ -82,8 +91,8 @@ export class Sshd implements AsyncDisposable {
         'KbdInteractiveAuthentication no',
         'PermitRootLogin prohibit-password',
         'PrintMotd no',
-        'LogLevel ERROR',
-        'Subsystem sftp internal-sftp',
+        'LogLevel VERBOSE',
+        ...(options.sftp === false ? [] : ['Subsystem sftp internal-sftp']),
         '',
       ].join('\n'),
     );
@@ -123,7 +132,7 @@ export class Sshd implements AsyncDisposable {
       await sleep(30);
     }
     if (child.pid === undefined) throw new Error('sshd has no process id');
-    return new Sshd(folder, port, child.pid, stop);
+    return new Sshd(folder, port, child.pid, () => said, stop);
   }
 
   home(account: 'user' | 'root'): string {

@@ -1,66 +1,66 @@
 import type { SFTPWrapper } from 'ssh2';
 import { type TransportFailureClass, TransportFailure } from '../../../runner/ports.ts';
+import type { Lifeline } from '../../shared/lifeline.ts';
 import { sha256 } from '../../shared/sha256.ts';
+import type { FileStore } from './file-store.ts';
 
-/** Files of one account over SFTP version 3 (draft-ietf-secsh-filexfer-02, as OpenSSH's sftp-server speaks it). */
-export class SftpFiles {
+/** Every server must take packets of 34,000 bytes (draft-ietf-secsh-filexfer-02, section 3). */
+const blockBytes = 32 * 1024;
+
+/** SSH_FX_ codes (draft-ietf-secsh-filexfer-02, section 7). */
+const status = { eof: 1, noSuchFile: 2, permissionDenied: 3, failure: 4 } as const;
+
+/** Over SFTP version 3, as OpenSSH's sftp-server speaks it. */
+export class SftpFiles implements FileStore {
   readonly #sftp: SFTPWrapper;
   readonly #host: string;
-  readonly #lost: Promise<never>;
+  readonly #lifeline: Lifeline;
 
-  constructor(sftp: SFTPWrapper, host: string, lost: Promise<never>) {
+  constructor(sftp: SFTPWrapper, host: string, lifeline: Lifeline) {
     this.#sftp = sftp;
     this.#host = host;
-    this.#lost = lost;
+    this.#lifeline = lifeline;
   }
 
-  /** Creates `path`, which must not exist, and reads it back. Takes it away again when that fails. */
-  async put(path: string, bytes: Uint8Array, mode: number, signal: AbortSignal): Promise<void> {
-    const content = Buffer.from(bytes);
-    let handle: Buffer;
-    try {
-      handle = await this.#call<Buffer>(signal, (done) => {
-        this.#sftp.open(path, 'wx', { mode: mode & 0o700 }, done);
-      });
-    } catch (error) {
-      if (statusOf(error) === status.failure && (await this.#exists(path, signal)))
-        throw this.#failure('file', path, 'it exists already, and detproof overwrites nothing', error);
-      throw this.#explain(path, error);
-    }
+  async put(file: { path: string; bytes: Uint8Array; mode: number }, signal: AbortSignal): Promise<void> {
+    const { path, mode } = file;
+    const content = Buffer.from(file.bytes);
+    const handle = await this.#create(path, mode, signal);
     try {
       for (let at = 0; at < content.length; at += blockBytes) {
         const length = Math.min(blockBytes, content.length - at);
-        await this.#void(signal, (done) => {
+        await this.#do(signal, (done) => {
           this.#sftp.write(handle, content, at, length, at, done);
         });
       }
-      // The mode of an open request passes the server's umask; this one does not.
-      await this.#void(signal, (done) => {
+      // The mode of the open request passed the server's umask; this one does not.
+      await this.#do(signal, (done) => {
         this.#sftp.fchmod(handle, mode, done);
       });
-      await this.#void(signal, (done) => {
+      await this.#do(signal, (done) => {
         this.#sftp.close(handle, done);
       });
-      const there = await this.get(path, content.length, signal);
+      const there = await this.get(path, { maxBytes: content.length, signal });
       if (sha256(there) !== sha256(content))
         throw this.#failure('file', path, 'what is there after the upload is not what was sent (SHA-256 differs)');
     } catch (error) {
-      await this.#void(signal, (done) => {
+      // On its own time: a signal that ended the upload must not keep half a file there.
+      await this.#do(AbortSignal.timeout(5_000), (done) => {
         this.#sftp.unlink(path, done);
       }).catch(() => undefined);
       throw this.#explain(path, error);
     }
   }
 
-  async get(path: string, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
+  async get(path: string, limit: { maxBytes: number; signal: AbortSignal }): Promise<Uint8Array> {
     try {
-      const handle = await this.#call<Buffer>(signal, (done) => {
+      const handle = await this.#ask<Buffer>(limit.signal, (done) => {
         this.#sftp.open(path, 'r', done);
       });
       try {
-        return await this.#readAll(handle, path, maxBytes, signal);
+        return await this.#readAll(handle, path, limit.maxBytes, limit.signal);
       } finally {
-        await this.#void(signal, (done) => {
+        await this.#do(AbortSignal.timeout(5_000), (done) => {
           this.#sftp.close(handle, done);
         }).catch(() => undefined);
       }
@@ -69,7 +69,20 @@ export class SftpFiles {
     }
   }
 
-  /** Reads one byte more than allowed, since only that tells a file of exactly `maxBytes` from a longer one. */
+  async #create(path: string, mode: number, signal: AbortSignal): Promise<Buffer> {
+    try {
+      return await this.#ask<Buffer>(signal, (done) => {
+        this.#sftp.open(path, 'wx', { mode: mode & 0o700 }, done);
+      });
+    } catch (error) {
+      // Version 3 has no code of its own for this.
+      if (statusOf(error) === status.failure && (await this.#exists(path, signal)))
+        throw this.#failure('file', path, 'it exists already, and nothing is overwritten', error);
+      throw this.#explain(path, error);
+    }
+  }
+
+  /** Asks for one byte more than allowed, since only that tells a file of exactly `maxBytes` from a longer one. */
   async #readAll(handle: Buffer, path: string, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
     const blocks: Buffer[] = [];
     for (let at = 0; ;) {
@@ -84,10 +97,10 @@ export class SftpFiles {
 
   async #read(handle: Buffer, at: number, length: number, signal: AbortSignal): Promise<Buffer> {
     try {
-      return await this.#call<Buffer>(signal, (done) => {
-        this.#sftp.read(handle, Buffer.alloc(length), 0, length, at, (error, count, buffer) => {
-          if (error === undefined || (error as Error | null) === null) done(undefined, buffer.subarray(0, count));
-          else done(error, buffer);
+      return await this.#ask<Buffer>(signal, (done) => {
+        const block = Buffer.alloc(length);
+        this.#sftp.read(handle, block, 0, length, at, (error, count) => {
+          done(error, block.subarray(0, count));
         });
       });
     } catch (error) {
@@ -97,7 +110,7 @@ export class SftpFiles {
   }
 
   async #exists(path: string, signal: AbortSignal): Promise<boolean> {
-    return this.#void(signal, (done) => {
+    return this.#do(signal, (done) => {
       this.#sftp.lstat(path, done);
     }).then(
       () => true,
@@ -105,36 +118,32 @@ export class SftpFiles {
     );
   }
 
-  async #void(signal: AbortSignal, request: (done: (error?: Error | null) => void) => void): Promise<void> {
-    await this.#call<undefined>(signal, (done) => {
+  /** A request whose answer is only: done. */
+  async #do(signal: AbortSignal, request: (done: (error?: Error | null) => void) => void): Promise<void> {
+    await this.#ask<undefined>(signal, (done) => {
       request((error) => {
         done(error, undefined);
       });
     });
   }
 
-  async #call<T>(
+  async #ask<T>(
     signal: AbortSignal,
     request: (done: (error: Error | null | undefined, value: T) => void) => void,
   ): Promise<T> {
-    signal.throwIfAborted();
-    const { promise, resolve, reject } = Promise.withResolvers<T>();
-    const stop = (): void => {
-      reject(signal.reason as Error);
-    };
-    signal.addEventListener('abort', stop, { once: true });
-    try {
-      request((error, value) => {
-        if (error === undefined || error === null) resolve(value);
-        else reject(error);
-      });
-      return await Promise.race([promise, this.#lost]);
-    } catch (error) {
-      if (signal.aborted) throw new TransportFailure('aborted', `stopped during a file transfer with ${this.#host}`);
-      throw error;
-    } finally {
-      signal.removeEventListener('abort', stop);
-    }
+    return this.#lifeline.wait<T>(
+      (resolve, reject) => {
+        request((error, value) => {
+          // ssh2 says null or undefined for no error.
+          if (error) reject(error);
+          else resolve(value);
+        });
+      },
+      {
+        signal,
+        stopped: () => new TransportFailure('aborted', `stopped during a file transfer with ${this.#host}`),
+      },
+    );
   }
 
   #explain(path: string, error: unknown): TransportFailure {
@@ -153,12 +162,6 @@ export class SftpFiles {
     return new TransportFailure(failureClass, `${path} on ${this.#host}: ${why}`, { cause });
   }
 }
-
-/** Every server must take packets of 34,000 bytes (filexfer draft, section 3). */
-const blockBytes = 32 * 1024;
-
-/** SSH_FX_ codes (filexfer draft, section 7). */
-const status = { eof: 1, noSuchFile: 2, permissionDenied: 3, failure: 4 } as const;
 
 function statusOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined;
