@@ -1,9 +1,11 @@
-import type { Assessment, ExecutionReport, RunReport } from '../../runner/domain/run-report.ts';
+import type { ExecutionReport, RunReport } from '../../runner/domain/run-report.ts';
+import { type Finding, findings, placeOf, titleOf } from '../shared/findings.ts';
 import { hopWords } from '../shared/words.ts';
-import { badge, bySeverity, type Badge } from './badge.ts';
-import { reasonLine } from './waterfall.ts';
+import { badge, type Badge } from './badge.ts';
 
-export type Item = {
+type Where = readonly { readonly target: string; readonly title: string; readonly href: string }[];
+
+type Item = {
   readonly badge: Badge;
   readonly title: string;
   readonly scenario: string;
@@ -13,89 +15,51 @@ export type Item = {
   readonly why: string | false;
   readonly owner: string | false;
   readonly until: string | false;
-  readonly where: readonly { readonly target: string; readonly title: string; readonly href: string }[];
+  readonly where: Where;
 };
+
+type Items = { readonly count: string; readonly items: readonly Item[] } | false;
 
 export type Attention = {
-  readonly worse: { readonly count: string; readonly items: readonly Item[] } | false;
-  readonly untold: { readonly count: string; readonly items: readonly Item[] } | false;
-  readonly knownGaps: { readonly count: string; readonly items: readonly Item[] } | false;
-  readonly better: { readonly count: string; readonly items: readonly Item[] } | false;
-  /** Planned executions that the run did not come to. */
-  readonly noTurn: { readonly count: number; readonly where: Item['where'] } | false;
+  readonly worse: Items;
+  readonly untold: Items;
+  readonly knownGaps: Items;
+  readonly better: Items;
+  readonly noTurn: { readonly count: number; readonly where: Where } | false;
 };
 
-type Judged = { readonly report: ExecutionReport; readonly assessment: Assessment };
-
-/** What somebody has to act on, the worst first; the same finding on several hosts is one item. */
+/** What somebody has to act on, each with links to the executions behind it. */
 export function attention(run: RunReport, anchors: ReadonlyMap<string, string>): Attention {
-  const all = run.executions.flatMap((report) => report.assessments.map((assessment) => ({ report, assessment })));
-  const list = (wanted: (judged: Assessment) => boolean): Attention['worse'] => {
-    const judged = all.filter(({ assessment }) => wanted(assessment));
-    return judged.length === 0
+  const found = findings(run);
+  const links = (reports: readonly ExecutionReport[]): Where =>
+    reports.map(({ plan }) => ({
+      target: placeOf(plan),
+      title: titleOf(plan),
+      href: `#${anchors.get(plan.id) ?? ''}`,
+    }));
+  const item = (finding: Finding): Item => ({
+    badge: badge(finding.verdict),
+    title: finding.title,
+    scenario: finding.scenario,
+    siem: run.siems.length > 1 ? finding.siem : false,
+    broke: finding.brokeAt === undefined ? false : hopWords[finding.brokeAt].name,
+    sentence: finding.sentence,
+    why: finding.why ?? false,
+    owner: finding.expect.owner ?? false,
+    until: finding.expect.until ?? false,
+    where: links(finding.executions),
+  });
+  const items = (list: readonly Finding[]): Items => {
+    const results = list.reduce((sum, { executions }) => sum + executions.length, 0);
+    return list.length === 0
       ? false
-      : { count: judged.length === 1 ? '1 result' : `${judged.length} results`, items: items(judged, run, anchors) };
+      : { count: results === 1 ? '1 result' : `${results} results`, items: list.map(item) };
   };
-  const noTurn = run.executions.filter(
-    ({ execution, assessments }) => execution === undefined && assessments.length === 0,
-  );
   return {
-    worse: list(({ score }) => score === 'worse'),
-    untold: list(({ score }) => score === 'inconclusive'),
-    knownGaps: list(({ score, expect }) => score === 'as-expected' && isDeclared(expect.stance)),
-    better: list(({ score }) => score === 'better'),
-    noTurn:
-      noTurn.length === 0 ? false : { count: noTurn.length, where: noTurn.map((report) => link(report, anchors)) },
+    worse: items(found.worse),
+    untold: items(found.untold),
+    knownGaps: items(found.knownGaps),
+    better: items(found.better),
+    noTurn: found.noTurn.length === 0 ? false : { count: found.noTurn.length, where: links(found.noTurn) },
   };
-}
-
-function isDeclared(stance: Assessment['expect']['stance']): boolean {
-  return stance === 'known-gap' || stance === 'not-collected';
-}
-
-function items(judged: readonly Judged[], run: RunReport, anchors: ReadonlyMap<string, string>): Item[] {
-  const groups = new Map<string, Judged[]>();
-  for (const one of judged) {
-    const { plan } = one.report;
-    const { siem, verdict, sentence, why } = one.assessment;
-    const key = JSON.stringify([plan.scenario, plan.variant ?? '', siem, verdict, sentence, why?.detail ?? '']);
-    groups.set(key, [...(groups.get(key) ?? []), one]);
-  }
-  return [...groups.entries()]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .flatMap(([, group]) => {
-      const [first] = group;
-      return first === undefined ? [] : [item(first, group, run, anchors)];
-    })
-    .sort((a, b) => bySeverity(a.badge, b.badge));
-}
-
-function item(
-  { report: { plan }, assessment }: Judged,
-  group: readonly Judged[],
-  run: RunReport,
-  anchors: ReadonlyMap<string, string>,
-): Item {
-  const { brokeAt, expect, why } = assessment;
-  return {
-    badge: badge(assessment.verdict),
-    title: titleOf(plan),
-    scenario: plan.scenario,
-    siem: run.siems.length > 1 ? assessment.siem : false,
-    broke: brokeAt === undefined ? false : hopWords[brokeAt].name,
-    sentence: assessment.sentence,
-    why: why !== undefined ? reasonLine(why) : (expect.because ?? false),
-    owner: expect.owner ?? false,
-    until: expect.until ?? false,
-    where: group.map(({ report }) => link(report, anchors)).sort((a, b) => (a.target < b.target ? -1 : 1)),
-  };
-}
-
-function titleOf({ title, variant }: ExecutionReport['plan']): string {
-  return variant === undefined ? title : `${title} (${variant})`;
-}
-
-function link({ plan }: ExecutionReport, anchors: ReadonlyMap<string, string>): Item['where'][number] {
-  const edge = { 'control-before': ' before', 'control-after': ' after', twins: '', emulations: '' }[plan.phase];
-  return { target: `${plan.target}${edge}`, title: titleOf(plan), href: `#${anchors.get(plan.id) ?? ''}` };
 }

@@ -1,4 +1,4 @@
-import { severity, type ShownVerdict, verdictWords } from '../shared/words.ts';
+import { type ShownVerdict, verdictWords } from '../shared/words.ts';
 
 /** A verdict as the page draws it: icon, word and class together, so that colour is never alone. */
 export type Badge = { readonly verdict: ShownVerdict; readonly word: string; readonly meaning: string };
@@ -6,8 +6,4 @@ export type Badge = { readonly verdict: ShownVerdict; readonly word: string; rea
 export function badge(verdict: ShownVerdict): Badge {
   const { word, meaning } = verdictWords[verdict];
   return { verdict, word, meaning };
-}
-
-export function bySeverity(a: { verdict: ShownVerdict }, b: { verdict: ShownVerdict }): number {
-  return severity(a.verdict) - severity(b.verdict);
 }

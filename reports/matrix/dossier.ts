@@ -2,12 +2,12 @@ import type { CommandRecord, Execution, Exit, ReceiptLine } from '../../runner/d
 import type { SiemExpectation } from '../../runner/domain/plan.ts';
 import type { Assessment, ExecutionReport, RunReport } from '../../runner/domain/run-report.ts';
 import { elapsed, formatDuration } from '../../runner/domain/time.ts';
-import { utc, clockWords } from '../shared/times.ts';
-import { scoreWords, stanceWords } from '../shared/words.ts';
+import { reasonLine, titleOf } from '../shared/findings.ts';
+import { clockWords, utc } from '../shared/times.ts';
+import { hopWords, scoreWords, stanceWords } from '../shared/words.ts';
 import { badge, type Badge } from './badge.ts';
 import type { EvidenceBook, EvidenceView } from './evidence.ts';
-import { hopWords } from '../shared/words.ts';
-import { type HopView, reasonLine, waterfall } from './waterfall.ts';
+import { type HopView, waterfall } from './waterfall.ts';
 
 type Named = { readonly name: string; readonly value: string };
 
@@ -71,7 +71,7 @@ export function dossier(
   const target = run.targets.find(({ id }) => id === plan.target);
   return {
     anchor: anchors.get(plan.id) ?? '',
-    title: plan.variant === undefined ? plan.title : `${plan.title} (${plan.variant})`,
+    title: titleOf(plan),
     id: plan.id,
     where: [
       plan.target,

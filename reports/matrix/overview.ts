@@ -2,7 +2,7 @@ import type { Figure, RunReport } from '../../runner/domain/run-report.ts';
 import { elapsed, formatDuration } from '../../runner/domain/time.ts';
 import { type Funnel, funnel } from './pipeline.ts';
 import { base, fraction, percentage } from '../shared/figures.ts';
-import { utc } from '../shared/times.ts';
+import { utcSeconds } from '../shared/times.ts';
 import { exitWords, platformWords } from '../shared/words.ts';
 
 export type FigureView = {
@@ -57,7 +57,7 @@ function scopeOf(run: RunReport): Overview['scope'] {
     { name: 'Run', value: `${run.run.id}, ${run.run.state}${resumed}` },
     {
       name: 'When',
-      value: `${utc(run.run.startedAt).replace(/\.\d+ /, ' ')}, for ${formatDuration(elapsed(run.run.startedAt, run.run.endedAt))}`,
+      value: `${utcSeconds(run.run.startedAt)}, for ${formatDuration(elapsed(run.run.startedAt, run.run.endedAt))}`,
     },
     { name: 'Engagement', value: `${engagement.id}, authorized by ${engagement.authorizedBy}${ticket}` },
     { name: 'Operator', value: run.run.operator },

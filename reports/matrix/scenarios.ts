@@ -1,6 +1,8 @@
 import type { Purpose } from '../../runner/domain/scenario.ts';
 import type { Assessment, Cell, ExecutionReport, RunReport, ScenarioRow } from '../../runner/domain/run-report.ts';
 import { formatDuration } from '../../runner/domain/time.ts';
+import { isDeclared } from '../shared/findings.ts';
+import { type RowGroup, rowGroups } from '../shared/rows.ts';
 import { platformWords, scoreWords, stanceWords } from '../shared/words.ts';
 import { badge, type Badge } from './badge.ts';
 import { hopStates, type State } from './pipeline.ts';
@@ -69,27 +71,18 @@ const headings: Readonly<Record<Purpose, readonly [string, string]>> = {
 
 export function scenarioTables(run: RunReport, anchors: ReadonlyMap<string, string>): readonly TableView[] {
   return (['emulation', 'twin', 'control'] as const).flatMap((purpose) => {
-    const rows = run.matrix.scenarios.filter((row) => row.purpose === purpose).sort(byPlace(run));
-    return rows.length === 0 ? [] : [table(purpose, rows, run, anchors)];
+    const groups = rowGroups(run, purpose);
+    return groups.length === 0 ? [] : [table(purpose, groups, run, anchors)];
   });
-}
-
-function byPlace(run: RunReport): (a: ScenarioRow, b: ScenarioRow) => number {
-  const places = run.attack.analytics.flatMap(({ id, elements }) => elements.map(({ field }) => `${id} ${field}`));
-  const place = (row: ScenarioRow): number => {
-    const found = places.indexOf(`${row.analytic} ${row.element ?? ''}`);
-    return found === -1 ? places.length : found;
-  };
-  const key = (row: ScenarioRow): string => `${row.scenario}\u0000${row.variant ?? ''}`;
-  return (a, b) => place(a) - place(b) || (key(a) < key(b) ? -1 : 1);
 }
 
 function table(
   purpose: Purpose,
-  rows: readonly ScenarioRow[],
+  groups: readonly RowGroup[],
   run: RunReport,
   anchors: ReadonlyMap<string, string>,
 ): TableView {
+  const rows = groups.flatMap((group) => group.rows);
   const targets = run.targets.filter(({ id }) => rows.some((row) => Object.hasOwn(row.cells, id)));
   const columns = targets.flatMap((target) =>
     run.siems.map(({ id }): TableView['columns'][number] => ({
@@ -100,47 +93,28 @@ function table(
       trouble: target.reached ? false : (target.trouble ?? 'not reached'),
     })),
   );
-  const names = [...new Set(rows.map((row) => groupName(row)))];
   const [heading, lede] = headings[purpose];
   return {
     purpose,
     heading,
     lede,
     columns,
-    groups: names.map((name) => {
-      const mine = rows.filter((row) => groupName(row) === name);
-      const first = mine[0];
-      const element = run.attack.analytics
-        .find(({ id }) => id === first?.analytic)
-        ?.elements.find(({ field }) => field === first?.element);
-      return {
-        name,
-        gist: element?.gist ?? false,
-        width: columns.length + 1,
-        rows: mine.map((row) =>
-          rowView(
-            row,
-            targets.map(({ id }) => id),
-            run,
-            anchors,
-          ),
-        ),
-      };
-    }),
+    groups: groups.map((group) => ({
+      name: group.name,
+      gist: group.gist ?? false,
+      width: columns.length + 1,
+      rows: group.rows.map((row) => rowView(row, targets, run, anchors)),
+    })),
   };
-}
-
-function groupName({ analytic, element }: ScenarioRow): string {
-  return element === undefined ? analytic : `${analytic} ${element}`;
 }
 
 function rowView(
   row: ScenarioRow,
-  targets: readonly string[],
+  targets: RunReport['targets'],
   run: RunReport,
   anchors: ReadonlyMap<string, string>,
 ): RowView {
-  const cells = targets.flatMap((target) =>
+  const cells = targets.flatMap(({ id: target }) =>
     run.siems.map(({ id }) => cellView(row, target, id, row.cells[target]?.[id], run, anchors)),
   );
   const entries = cells.flatMap((cell) => cell.entries);
@@ -169,7 +143,18 @@ function cellView(
     siem,
     planned: reports.length > 0,
     rollUp: reports.length > 1 ? { count: reports.length, word: badge(cell?.verdict ?? 'not-tested').word } : false,
-    entries: reports.map((report) => entry(row, report, siem, reports.length > 1, anchors)),
+    entries: reports.map((report) =>
+      entry(
+        row,
+        report,
+        siem,
+        {
+          standIn: run.targets.some(({ id, fidelity }) => id === target && fidelity === 'stand-in'),
+          labelled: reports.length > 1,
+        },
+        anchors,
+      ),
+    ),
   };
 }
 
@@ -179,7 +164,7 @@ function entry(
   row: ScenarioRow,
   { plan, assessments }: ExecutionReport,
   siem: string,
-  labelled: boolean,
+  { standIn, labelled }: { readonly standIn: boolean; readonly labelled: boolean },
   anchors: ReadonlyMap<string, string>,
 ): Entry {
   const assessment = assessments.find((one) => one.siem === siem);
@@ -200,7 +185,7 @@ function entry(
         ? false
         : scoreWords[assessment.score],
     tags: [assessment?.verdict ?? 'not-tested', assessment?.score ?? '', assessment?.expect.stance ?? ''],
-    details: assessment === undefined ? ['its turn never came'] : detailsOf(assessment),
+    details: assessment === undefined ? ['its turn never came'] : detailsOf(assessment, standIn),
     meter:
       assessment === undefined
         ? false
@@ -208,18 +193,23 @@ function entry(
   };
 }
 
-function detailsOf(assessment: Assessment): string[] {
-  const { expect, alertLatencyMs, eventLatencyMs, byReferenceRule, facts } = assessment;
+function detailsOf(
+  { expect, alertLatencyMs, eventLatencyMs, byReferenceRule, facts }: Assessment,
+  standIn: boolean,
+): string[] {
+  const declared = [stanceWords[expect.stance], expect.because].filter((part) => part !== undefined).join(': ');
+  const owned = [expect.owner, expect.until === undefined ? undefined : `until ${expect.until}`];
   return [
     ...(alertLatencyMs !== undefined
       ? [`alert after ${formatDuration(alertLatencyMs)}`]
       : eventLatencyMs !== undefined
         ? [`event after ${formatDuration(eventLatencyMs)}`]
         : []),
+    ...(standIn ? ['stand-in, not counted'] : []),
     ...(byReferenceRule ? ['by a reference rule'] : []),
     ...(facts.byHarness.length > 0 ? ['rule fires on the harness'] : []),
-    ...(expect.stance === 'known-gap' || expect.stance === 'not-collected'
-      ? [`${stanceWords[expect.stance]}${expect.until === undefined ? '' : ` until ${expect.until}`}`]
+    ...(isDeclared(expect)
+      ? [declared, owned.filter((part) => part !== undefined).join(', ')].filter((line) => line !== '')
       : []),
   ];
 }

@@ -1,5 +1,5 @@
 import type { ReceiptLine } from '../../runner/domain/execution.ts';
-import type { Fact, Reason } from '../../runner/domain/fact.ts';
+import type { Fact } from '../../runner/domain/fact.ts';
 import type {
   AttributedEvidence,
   ControlSeen,
@@ -10,8 +10,9 @@ import type {
 import type { Assessment } from '../../runner/domain/run-report.ts';
 import type { AlertHit, EventHit, MatchedBy, RuleHealth } from '../../runner/domain/siem.ts';
 import { type DurationMs, formatDuration } from '../../runner/domain/time.ts';
+import { reasonLine } from '../shared/findings.ts';
 import { utc } from '../shared/times.ts';
-import { factWords, hopWords, reasonWords } from '../shared/words.ts';
+import { factWords, hopWords } from '../shared/words.ts';
 import { comparison, type ComparisonRow } from './comparison.ts';
 import type { EvidenceBook, EvidenceView } from './evidence.ts';
 import type { State } from './pipeline.ts';
@@ -133,11 +134,6 @@ function answered<Yes, No>(
     case 'not-asked':
       return { lines: [fact.because], evidence: [] };
   }
-}
-
-/** `the rule failed (rule-failed): 3 times, circuit_breaking_exception` */
-export function reasonLine(reason: Reason): string {
-  return `${reasonWords[reason.class]}: ${reason.detail}`;
 }
 
 function matchedLine(matched: MatchedBy): string {

@@ -5,6 +5,11 @@ export function utc(at: Instant): string {
   return at.replace('T', ' ').replace(/Z$/, ' UTC');
 }
 
+/** `2026-11-24 02:00:20 UTC` */
+export function utcSeconds(at: Instant): string {
+  return utc(at).replace(/\.\d+ /, ' ');
+}
+
 /** `3 ms ahead of detproof's clock, ± 12 ms` */
 export function clockWords(clock: ClockOffset | undefined): string {
   if (clock === undefined) return 'not known';

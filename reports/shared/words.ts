@@ -29,37 +29,32 @@ export function severity(verdict: ShownVerdict): number {
   return worstFirst.indexOf(verdict);
 }
 
-/** `mark`: one narrow character for terminals, beside the word. `meaning` completes "<word>: …". */
-export const verdictWords: Readonly<
-  Record<ShownVerdict, { readonly word: string; readonly mark: string; readonly meaning: string }>
-> = {
-  detected: { word: 'detected', mark: '●', meaning: 'the SIEM raised the expected alert in time' },
-  'detected-late': { word: 'detected-late', mark: '◐', meaning: 'the expected alert came, but after its time limit' },
-  prevented: { word: 'prevented', mark: '▣', meaning: 'a control stopped the behaviour, and said so itself' },
-  logged: { word: 'logged', mark: '◔', meaning: 'the event arrived with its context, and no alert was raised' },
+/** `meaning` completes "<word>: …". */
+export const verdictWords: Readonly<Record<ShownVerdict, { readonly word: string; readonly meaning: string }>> = {
+  detected: { word: 'detected', meaning: 'the SIEM raised the expected alert in time' },
+  'detected-late': { word: 'detected-late', meaning: 'the expected alert came, but after its time limit' },
+  prevented: { word: 'prevented', meaning: 'a control stopped the behaviour, and said so itself' },
+  logged: { word: 'logged', meaning: 'the event arrived with its context, and no alert was raised' },
   'logged-thin': {
     word: 'logged-thin',
-    mark: '◌',
     meaning: 'the event arrived, but context is missing or contradicts what really ran',
   },
-  'recorded-only': { word: 'recorded-only', mark: '▤', meaning: 'the host logged it, and it never reached the SIEM' },
+  'recorded-only': { word: 'recorded-only', meaning: 'the host logged it, and it never reached the SIEM' },
   missed: {
     word: 'missed',
-    mark: '×',
     meaning: 'proved absent: the pipe was open before and after, and no event came',
   },
-  blind: { word: 'blind', mark: '⊘', meaning: "this host's source delivers nothing, while others do" },
-  inconclusive: { word: 'inconclusive', mark: '?', meaning: 'it could not be told, and the reason is given' },
-  'not-run': { word: 'not-run', mark: '-', meaning: 'the behaviour did not start' },
-  quiet: { word: 'quiet', mark: '○', meaning: 'legitimate work was seen, and no rule fired' },
-  noisy: { word: 'noisy', mark: '!', meaning: 'a rule fired on legitimate work' },
-  clean: { word: 'clean', mark: '○', meaning: 'the control was seen, and no rule fired on the harness itself' },
+  blind: { word: 'blind', meaning: "this host's source delivers nothing, while others do" },
+  inconclusive: { word: 'inconclusive', meaning: 'it could not be told, and the reason is given' },
+  'not-run': { word: 'not-run', meaning: 'the behaviour did not start' },
+  quiet: { word: 'quiet', meaning: 'legitimate work was seen, and no rule fired' },
+  noisy: { word: 'noisy', meaning: 'a rule fired on legitimate work' },
+  clean: { word: 'clean', meaning: 'the control was seen, and no rule fired on the harness itself' },
   'harness-visible': {
     word: 'harness-visible',
-    mark: '!',
     meaning: 'a rule fires on the harness itself; detections by that rule are not counted',
   },
-  'not-tested': { word: 'not tested', mark: '-', meaning: 'no execution of this run exercised it' },
+  'not-tested': { word: 'not tested', meaning: 'no execution of this run exercised it' },
 };
 
 export const scoreWords: Readonly<Record<Score, string>> = {

@@ -258,7 +258,7 @@ export function assessed(
         'delivered',
       );
     case 'inconclusive': {
-      const why = { class: 'rule-failed', detail: 'the rule failed 3 times: circuit_breaking_exception' } as const;
+      const why = { class: 'rule-failed', detail: '3 times, circuit_breaking_exception' } as const;
       return {
         ...result('It could not be told whether an alert was raised: the rule failed over the time of the event.', {
           ...noAlert,

@@ -1,0 +1,102 @@
+import type { Assessment, Cell, RunReport, ScenarioRow } from '../../runner/domain/run-report.ts';
+import type { Purpose } from '../../runner/domain/scenario.ts';
+import { formatDuration } from '../../runner/domain/time.ts';
+import { columns, fit, wrap } from '../shared/columns.ts';
+import { isDeclared, titleOf } from '../shared/findings.ts';
+import { rowGroups } from '../shared/rows.ts';
+import { visible } from '../shared/visible.ts';
+import { verdictWords } from '../shared/words.ts';
+import type { Paints } from '../terminal.ts';
+
+const headings: Readonly<Record<Purpose, string>> = {
+  emulation: 'EMULATIONS (a rule should fire)',
+  twin: 'TWINS (legitimate work of the same shape; no rule may fire)',
+  control: 'CONTROLS (the harness alone, before and after)',
+};
+
+type Column = { readonly target: string; readonly siem: string; readonly heading: string };
+type Text = { readonly text: string; readonly tone: 'plain' | 'bad' | 'unsure' };
+
+const labelAtLeast = 30;
+
+/** Scenarios of one purpose by target and SIEM; several tables below one another when the columns do not fit. */
+export function scenarioTable(run: RunReport, purpose: Purpose, width: number, paint: Paints): string[] {
+  const groups = rowGroups(run, purpose);
+  if (groups.length === 0) return [];
+  const rows = groups.flatMap((group) => group.rows);
+  const all = run.targets
+    .filter(({ id }) => rows.some((row) => Object.hasOwn(row.cells, id)))
+    .flatMap(({ id, fidelity }) =>
+      run.siems.map((siem): Column => ({
+        target: id,
+        siem: siem.id,
+        heading: visible(
+          `${id}${fidelity === 'stand-in' ? ' (stand-in)' : ''}${run.siems.length > 1 ? `/${siem.id}` : ''}`,
+          60,
+        ),
+      })),
+    );
+  const cellOf = (row: ScenarioRow, column: Column): Text =>
+    cellText(run, row.cells[column.target]?.[column.siem], column.siem);
+  const wanted = Math.max(
+    12,
+    ...all.flatMap((column) => [columns(column.heading), ...rows.map((row) => columns(cellOf(row, column).text))]),
+  );
+  const columnWidth = Math.min(wanted + 2, width - labelAtLeast);
+  const perTable = Math.max(1, Math.floor((width - labelAtLeast) / columnWidth));
+  const lines = [paint.bold(headings[purpose])];
+  for (let from = 0; from < all.length; from += perTable) {
+    const some = all.slice(from, from + perTable);
+    const labelWidth = width - columnWidth * some.length;
+    if (from > 0) lines.push('');
+    lines.push(' '.repeat(labelWidth) + some.map(({ heading }) => paint.dim(fit(heading, columnWidth))).join(''));
+    for (const group of groups) {
+      const planned = group.rows.filter((row) => some.some(({ target }) => Object.hasOwn(row.cells, target)));
+      if (planned.length > 0) lines.push(paint.dim(fit(`  ${visible(group.name)}`, width)));
+      planned.forEach((row, index) => {
+        const cells = some.map((column) => tint(cellOf(row, column), columnWidth, paint)).join('');
+        const ofSameScenario = planned[index - 1]?.scenario === row.scenario;
+        const [first = '', ...rest] = label(row, ofSameScenario, labelWidth - 1);
+        lines.push(`${fit(first, labelWidth)}${cells}`, ...rest);
+      });
+    }
+  }
+  return lines.map((line) => line.trimEnd());
+}
+
+/** A variant stands below its scenario, by its name alone. */
+function label(row: ScenarioRow, ofSameScenario: boolean, width: number): readonly string[] {
+  const indent = ' '.repeat(row.variant !== undefined && ofSameScenario ? 6 : 4);
+  const text = row.variant !== undefined && ofSameScenario ? row.variant : titleOf(row);
+  return wrap(visible(text), width - indent.length - 2).map(
+    (line, index) => `${indent}${index === 0 ? '' : '  '}${line}`,
+  );
+}
+
+function tint({ text, tone }: Text, width: number, paint: Paints): string {
+  const fitted = fit(text, width);
+  return tone === 'bad' ? paint.bad(fitted) : tone === 'unsure' ? paint.unsure(fitted) : fitted;
+}
+
+/** `! missed`, `  detected 4.2 s`: a sign for the score, the verdict, the time to alert when there is one execution. */
+function cellText(run: RunReport, cell: Cell | undefined, siem: string): Text {
+  if (cell === undefined) return { text: '  .', tone: 'plain' };
+  const assessments = run.executions
+    .filter(({ plan }) => cell.executions.includes(plan.id))
+    .flatMap((report) => report.assessments.filter((one) => one.siem === siem));
+  const [only] = assessments;
+  const latency =
+    assessments.length === 1 && only?.alertLatencyMs !== undefined ? ` ${formatDuration(only.alertLatencyMs)}` : '';
+  const sign = signOf(assessments);
+  return {
+    text: `${sign} ${verdictWords[cell.verdict].word}${latency}`,
+    tone: sign === '!' ? 'bad' : sign === '?' ? 'unsure' : 'plain',
+  };
+}
+
+function signOf(assessments: readonly Assessment[]): '!' | '?' | '~' | '+' | ' ' {
+  if (assessments.some(({ score }) => score === 'worse')) return '!';
+  if (assessments.some(({ score }) => score === 'inconclusive')) return '?';
+  if (assessments.some(({ score }) => score === 'better')) return '+';
+  return assessments.some(({ expect }) => isDeclared(expect)) ? '~' : ' ';
+}
