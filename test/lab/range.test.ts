@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
-import { listLabRules, readAuditStatus } from '../../lab/range/audit.ts';
+import { assertAuditFree, listLabRules, readAuditStatus } from '../../lab/range/audit.ts';
 import {
   hidePython,
   restorePython,
@@ -19,7 +19,7 @@ import { down, status, up } from '../../lab/range/lab.ts';
 import { LAB_HOSTS, RUNTIME_DIR, hostFiles, labHost, runtimeFiles, stateFiles } from '../../lab/range/layout.ts';
 import type { LabHost } from '../../lab/range/layout.ts';
 import { withLabLock } from '../../lab/range/lock.ts';
-import { LAB_PACKAGES, ensurePackages } from '../../lab/range/packages.ts';
+import { LAB_PACKAGES, ensurePackages, missingPackages } from '../../lab/range/packages.ts';
 import { processesOfLabHosts, waitUntil } from '../../lab/range/processes.ts';
 import { LabRefused } from '../../lab/range/refused.ts';
 import { lookWhileNoLabIsUp } from './machine.ts';
@@ -75,6 +75,16 @@ async function listenForSyslog(host: LabHost): Promise<{ server: Server; lines: 
   return { server, lines: () => text };
 }
 
+/** Brings a lab up in a process of its own, tied to it. */
+async function runUp(folder: string, first: string, last = ''): Promise<void> {
+  const script = `import { up } from '${path.resolve(import.meta.dirname, '../../lab/range/lab.ts')}';
+    ${first}
+    await up({ stateDir: process.argv[1], tied: true, withoutSiem: true, waitMs: ${WAIT_MS} });
+    ${last}`;
+  const child = await execa(process.execPath, ['--input-type=module', '--eval', script, folder], { reject: false });
+  if (child.exitCode !== undefined && child.exitCode !== 0) throw new Error(child.stderr);
+}
+
 async function why(): Promise<string | false> {
   try {
     if (process.platform !== 'linux' || process.getuid?.() !== 0)
@@ -124,8 +134,14 @@ t.test('lab: on this machine', { skip, timeout: 2 * WAIT_MS }, async (t) => {
     t.equal(first.is, 'whole');
     t.match(first.audit.now, { enabled: 1, pid: first.auditd });
     t.strictSame(await up({ stateDir }), first);
+    await t.rejects(assertAuditFree(), { reason: 'audit-in-use', message: /An audit daemon runs already/ });
     await t.rejects(up({ stateDir: `${stateDir}-other` }), { reason: 'lab-held', message: new RegExp(stateDir) });
     await t.rejects(down({ stateDir: `${stateDir}-other` }), { reason: 'lab-held', message: /pid/ });
+  });
+
+  await t.test('packages: what is installed is not installed again, and what is missing is named', async (t) => {
+    t.strictSame(await ensurePackages(['cron', 'auditd'], () => t.fail('nothing is to be installed')), []);
+    t.strictSame(await missingPackages(['cron', 'detproof-no-such-package']), ['detproof-no-such-package']);
   });
 
   await t.test('lab host: a login meets its own host name and account, and nothing of the other', async (t) => {
@@ -281,11 +297,20 @@ t.test('lab: on this machine', { skip, timeout: 2 * WAIT_MS }, async (t) => {
     },
   );
 
+  await t.test('down: after an up that was killed at any moment, the machine is as it was', async (t) => {
+    for (const afterMs of [150, 300, 500, 600, 700, 800, 900, 1000, 1200]) {
+      await runUp(stateDir, `setTimeout(() => process.kill(process.pid, 'SIGKILL'), ${afterMs});`);
+      t.comment(
+        `killed after ${afterMs} ms: ${existsSync(runtimeFiles.state) ? (await status({ stateDir })).is : 'not begun'}`,
+      );
+      t.strictSame((await down({ stateDir })).leftBehind, []);
+      t.strictSame(await lookWhileNoLabIsUp(), before);
+    }
+  });
+
   await t.test('up: removes an abandoned lab of another state folder first', async (t) => {
     const other = `${stateDir}-abandoned`;
-    const script = `import { up } from '${path.resolve(import.meta.dirname, '../../lab/range/lab.ts')}'; await up({ stateDir: process.argv[1], tied: true, withoutSiem: true, waitMs: ${WAIT_MS} }); process.kill(process.pid, 'SIGKILL');`;
-    const result = await execa(process.execPath, ['--input-type=module', '--eval', script, other], { reject: false });
-    t.equal(result.signal, 'SIGKILL', result.stderr);
+    await runUp(other, '', `process.kill(process.pid, 'SIGKILL');`);
     t.ok(existsSync(RUNTIME_DIR));
     t.equal((await up({ stateDir, waitMs: WAIT_MS, tied: true, withoutSiem: true })).is, 'whole');
     t.equal((await login(alpha, 'hostname')).stdout, 'lab-alpha');
