@@ -42,20 +42,19 @@ async function compose(): Promise<App> {
   const { version } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8')) as { version: string };
   const redactor = new Redactor();
   const plugins = await discoverAdapters(join(project, 'adapters'));
-  const scenarios = join(project, 'scenarios');
   return {
     version,
     operator: `${userInfo().username}@${hostname()}`,
     clock,
     random,
-    payloads: {
-      read: (name) => readFileSync(join(scenarios, 'payloads', basename(name)), 'utf8'),
+    payloads: (library) => ({
+      read: (name) => readFileSync(join(library, 'payloads', basename(name)), 'utf8'),
       // A fixed date: the same payload gives the same archive.
       zip: (entries) => zipSync(entries, { level: 0, mtime: '2020-01-01T00:00:00' }),
-    },
+    }),
     plugins,
     reports: await discoverReports(join(project, 'reports')),
-    scenarios,
+    library: join(project, 'scenarios'),
     runs: (out) => runsIn(resolve(out), { clock, redactor }),
     pluginDeps: (folder, keep) => ({
       clock,

@@ -10,11 +10,12 @@ export interface App {
   readonly operator: string;
   readonly clock: Clock;
   readonly random: Random;
-  readonly payloads: Payloads;
+  /** Payloads of a library folder. */
+  readonly payloads: (library: string) => Payloads;
   readonly plugins: Plugins;
   readonly reports: ReadonlyMap<string, { readonly plugin: ReportPlugin; readonly reporter: Reporter }>;
-  /** Folder of the scenarios that come with detproof. */
-  readonly scenarios: string;
+  /** Folder of the scenario library that comes with detproof. */
+  readonly library: string;
   readonly runs: (out: string) => RunStore;
   /** What plug-ins may use; secrets and paths are relative to the inventory's folder. */
   readonly pluginDeps: (inventoryFolder: string, keep: PluginDeps['keep']) => PluginDeps;

@@ -12,6 +12,7 @@ import { say, sayJson, tell } from './print.ts';
 
 export type RunOptions = {
   readonly inventory: string;
+  readonly library?: string;
   readonly out: string;
   readonly json?: boolean;
   readonly targets?: string;
@@ -56,7 +57,7 @@ export function conductorOf(
     run,
     clock: app.clock,
     random: app.random,
-    payloads: app.payloads,
+    payloads: app.payloads(material.library),
     operator: app.operator,
     toolVersion: app.version,
     transports: app.transports(deps),

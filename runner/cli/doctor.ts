@@ -1,11 +1,11 @@
 import type { App, Check } from './app.ts';
-import { folderOf, loadMaterial } from './material.ts';
+import { folderOf, type LibraryOptions, loadMaterial } from './material.ts';
 import { columns, say, sayJson } from './print.ts';
 
 /** `doctor`: can this machine do its part? Looks only; touches no target. Exit code 3 when something is missing. */
 export async function doctor(
   app: App,
-  options: { readonly inventory: string; readonly out: string; readonly json?: boolean },
+  options: LibraryOptions & { readonly out: string; readonly json?: boolean },
 ): Promise<number> {
   const checks: Check[] = [...(await app.machine(options.out))];
   try {
@@ -15,7 +15,9 @@ export async function doctor(
       ok: true,
       detail: `${inventory.targets.length} targets, ${inventory.siems.length} SIEMs, ${scenarios.length} scenarios`,
     });
-    const folder = app.pluginDeps(folderOf(options.inventory), () => Promise.reject(new Error('doctor keeps no evidence')));
+    const folder = app.pluginDeps(folderOf(options.inventory), () =>
+      Promise.reject(new Error('doctor keeps no evidence')),
+    );
     for (const [id, adapter] of app.siems(inventory, { ...folder, keep: () => Promise.resolve(noEvidence) })) {
       const said = await adapter.ping(AbortSignal.timeout(10_000)).then(
         ({ serverTime }) => ({

@@ -9,7 +9,12 @@ import { tell } from './print.ts';
 import { carryOut, cleanUpLeftovers, conclude, type Conductor, watch } from '../pipeline/run.ts';
 import type { KeptRun } from '../ports.ts';
 
-export type KeptRunOptions = { readonly inventory: string; readonly out: string; readonly json?: boolean };
+export type KeptRunOptions = {
+  readonly inventory: string;
+  readonly library?: string;
+  readonly out: string;
+  readonly json?: boolean;
+};
 
 /** The plan of a kept run; a run that died before its plan was written touched nothing. */
 export function planOf(run: KeptRun): Plan {

@@ -1,5 +1,5 @@
 import type { App } from './app.ts';
-import { loadMaterial } from './material.ts';
+import { type LibraryOptions, loadMaterial } from './material.ts';
 import { columns, say, sayJson } from './print.ts';
 
 export const listable = ['scenarios', 'targets', 'siems', 'kinds', 'runs'] as const;
@@ -9,7 +9,7 @@ type Listable = (typeof listable)[number];
 export async function list(
   app: App,
   what: Listable,
-  options: { readonly inventory: string; readonly out: string; readonly json?: boolean },
+  options: LibraryOptions & { readonly out: string; readonly json?: boolean },
 ): Promise<number> {
   const rows = await rowsOf(app, what, options);
   if (options.json === true) sayJson(app, rows);
@@ -20,7 +20,7 @@ export async function list(
 async function rowsOf(
   app: App,
   what: Listable,
-  options: { readonly inventory: string; readonly out: string },
+  options: LibraryOptions & { readonly out: string },
 ): Promise<readonly Readonly<Record<string, string>>[]> {
   if (what === 'runs') return (await app.runs(options.out).list()).map((id) => ({ id }));
   if (what === 'kinds')

@@ -9,26 +9,31 @@ import { loadScenarios, readLibrary } from '../load/scenarios.ts';
 import { selectScenarios, selectTargets } from '../load/select.ts';
 import { type App, BadInput } from './app.ts';
 
+export type LibraryOptions = { readonly inventory: string; readonly library?: string };
+
 /** What was loaded of the user's files. */
 export type Material = {
   readonly attack: AttackFacts;
   readonly scenarios: readonly Scenario[];
   readonly inventory: Inventory;
+  /** Folder that scenarios and payloads are from. */
+  readonly library: string;
   /** Ids of the rules that detproof ships. */
   readonly referenceRules: ReadonlySet<string>;
 };
 
 /** Loads everything; all problems of all files are thrown together. */
-export async function loadMaterial(app: App, options: { readonly inventory: string }): Promise<Material> {
+export async function loadMaterial(app: App, options: LibraryOptions): Promise<Material> {
   const problems: Problem[] = [];
   const take = <T>(loaded: Loaded<T>): T | undefined => {
     if (loaded.is === 'loaded') return loaded.value;
     problems.push(...loaded.problems);
     return undefined;
   };
-  const attack = take(await loadAttack(join(app.scenarios, 'attack')));
-  const library = await readLibrary(app.scenarios);
-  const scenarios = attack === undefined ? undefined : take(await loadScenarios(app.scenarios, attack, library));
+  const folder = options.library ?? app.library;
+  const attack = take(await loadAttack(join(app.library, 'attack')));
+  const library = await readLibrary(folder);
+  const scenarios = attack === undefined ? undefined : take(await loadScenarios(folder, attack, library));
   const inventory = take(
     await loadInventory(options.inventory, app.plugins, {
       ...(scenarios === undefined ? {} : { scenarios: scenarios.map(({ id }) => id) }),
@@ -36,7 +41,7 @@ export async function loadMaterial(app: App, options: { readonly inventory: stri
     }),
   );
   if (attack === undefined || scenarios === undefined || inventory === undefined) throw new BadInput(problems);
-  return { attack, scenarios, inventory, referenceRules: library.detections };
+  return { attack, scenarios, inventory, library: folder, referenceRules: (await readLibrary(app.library)).detections };
 }
 
 function sourcesOf(attack: AttackFacts): readonly string[] {

@@ -65,6 +65,11 @@ function build(app: App, end: (exitCode: number) => void): Command {
     .addHelpText('after', closing);
 
   const inventory = (): Option => new Option('-i, --inventory <file>', 'the inventory').default('inventory.yaml');
+  const library = (): Option =>
+    new Option(
+      '-l, --library <folder>',
+      'scenarios, payloads and detections of your own, instead of those that come with detproof',
+    );
   const out = (): Option => new Option('-o, --out <folder>', 'where runs are kept').default('out');
   const json = (): Option => new Option('--json', 'machine-readable result on stdout');
   const verb = (name: string, text: string, ...options: readonly Option[]): Command => {
@@ -93,7 +98,7 @@ function build(app: App, end: (exitCode: number) => void): Command {
   ).action(async (options: { inventory: string; json?: boolean }) => {
     end(await lint(app, options));
   });
-  verb('list', `List what there is: ${listable.join(', ')}`, inventory(), out(), json())
+  verb('list', `List what there is: ${listable.join(', ')}`, inventory(), library(), out(), json())
     .argument('[what]', listable.join(' | '), 'scenarios')
     .action(async (what: string, options: { inventory: string; out: string; json?: boolean }) => {
       const known = listable.find((one) => one === what);
@@ -105,21 +110,30 @@ function build(app: App, end: (exitCode: number) => void): Command {
     'plan',
     'Show what would run where, and what is left out and why; touches nothing',
     inventory(),
+    library(),
     out(),
     ...choosing(),
     json(),
   ).action(async (options: RunOptions) => {
     end(await plan(app, options));
   });
-  verb('run', 'Plan, execute, ask the SIEM, judge and report', inventory(), out(), ...choosing(), yes(), json()).action(
-    async (options: RunOptions) => {
-      end(await run(app, options, true));
-    },
-  );
+  verb(
+    'run',
+    'Plan, execute, ask the SIEM, judge and report',
+    inventory(),
+    library(),
+    out(),
+    ...choosing(),
+    yes(),
+    json(),
+  ).action(async (options: RunOptions) => {
+    end(await run(app, options, true));
+  });
   verb(
     'execute',
     'Plan and execute only; the SIEM is asked later, with observe, from here or elsewhere',
     inventory(),
+    library(),
     out(),
     ...choosing(),
     yes(),
@@ -132,7 +146,7 @@ function build(app: App, end: (exitCode: number) => void): Command {
     text: string,
     work: (app: App, id: string | undefined, options: KeptRunOptions) => Promise<number>,
   ): void => {
-    verb(name, text, inventory(), out(), json())
+    verb(name, text, inventory(), library(), out(), json())
       .argument('[run]', 'id of the run; the newest when left out')
       .action(async (id: string | undefined, options: KeptRunOptions) => {
         end(await work(app, id, options));
@@ -166,11 +180,16 @@ function build(app: App, end: (exitCode: number) => void): Command {
     .action(async (marker: string, options: KeptRunOptions) => {
       end(await whose(app, marker, options));
     });
-  verb('doctor', 'Check whether this machine has what it takes; touches no target', inventory(), out(), json()).action(
-    async (options: KeptRunOptions) => {
-      end(await doctor(app, options));
-    },
-  );
+  verb(
+    'doctor',
+    'Check whether this machine has what it takes; touches no target',
+    inventory(),
+    library(),
+    out(),
+    json(),
+  ).action(async (options: KeptRunOptions) => {
+    end(await doctor(app, options));
+  });
   lab(app, verb('lab', 'The small range on this machine, for a first run and for tests (docs/lab.md)'), out, json, end);
   return program;
 }
