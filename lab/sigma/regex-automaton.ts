@@ -16,7 +16,7 @@ type State = {
 type Verdict = 'match' | 'no match';
 
 /** Beyond this many states all are forgotten and made anew as needed, so that memory stays bounded. */
-const maxStates = 2000;
+const maxStates = 256;
 
 /**
  * Searches texts for a match in time linear in their length, whatever the expression: a deterministic automaton, of
