@@ -105,7 +105,7 @@ export async function assertLoginIdFree(ownLoginId: number): Promise<void> {
 }
 
 /** The audit login id of a process that never logged in. */
-export const UNSET_LOGIN_ID = 4294967295;
+const UNSET_LOGIN_ID = 4294967295;
 
 /** Gives the kernel the lab's rules. Rules that are there already stay. The daemons' copies must exist: rules on an executable name a file. */
 export async function loadLabRules(): Promise<void> {

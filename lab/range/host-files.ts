@@ -122,7 +122,9 @@ function knownHostLines(host: LabHost): readonly string[] {
 }
 
 async function generateKey(type: string, file: string, comment: string): Promise<void> {
-  await execa('ssh-keygen', ['-q', '-t', type, '-N', '', '-C', comment, '-f', file], { stdin: 'ignore' });
+  // The smallest that clients accept: larger ones take seconds on a busy machine, for keys that live as long as the lab.
+  const bits = type === 'rsa' ? ['-b', '2048'] : [];
+  await execa('ssh-keygen', ['-q', '-t', type, ...bits, '-N', '', '-C', comment, '-f', file], { stdin: 'ignore' });
 }
 
 /** The runtime folder itself must be passable for the accounts, and writable for nobody. */

@@ -9,7 +9,7 @@ import type { LabState } from './state.ts';
 const SIEM_MAIN = path.resolve(import.meta.dirname, '../siem/main.ts');
 
 /** What the lab's SIEM is told about the lab; the file named by its `--config`. */
-export interface LabSiemConfig {
+interface LabSiemConfig {
   readonly stateDir: string;
   readonly storeDir: string;
   readonly auditLog: string;

@@ -29,7 +29,7 @@ export interface LabStatus {
 }
 
 /** One lab host in {@link LabStatus}. */
-export interface LabHostStatus {
+interface LabHostStatus {
   readonly name: LabHostName;
   readonly account: string;
   readonly uid: number;

@@ -10,7 +10,7 @@ import { processesOfLabHosts } from '../../lab/range/processes.ts';
 const LAB_MOUNTS = /detproof| \/(dev|etc|home|run|srv|usr\/bin|usr\/sbin|var\/log|var\/spool)[ /]/;
 
 /** What the lab could leave changed on a machine; two of these are compared. */
-export async function lookAtMachine(): Promise<Record<string, unknown>> {
+async function lookAtMachine(): Promise<Record<string, unknown>> {
   const { stdout: audit } = await execa('auditctl', ['-s']);
   const { stdout: rules } = await execa('auditctl', ['-l']);
   const { stdout: listening } = await execa('ss', ['-Hltn']);
