@@ -1,5 +1,6 @@
 import { type TransportFailureClass, TransportFailure } from '../../../runner/ports.ts';
 import type { Login } from './connect.ts';
+import { LoginRefused } from './refusals.ts';
 import type { SshSettings } from './settings.ts';
 
 /** `offered`: the login had begun. `taken`: the methods that the server would (still) take. */
@@ -24,10 +25,10 @@ export function connectFailure(login: Login, settings: SshSettings, breakdown: B
         `${where} did not come to the end of a login within ${settings.connectTimeout}. Is the host up, and is a firewall in between?`,
       );
     case 'client-authentication':
-      return failure(
-        'login',
+      return new LoginRefused(
         `${where} refused the login as ${login.account} with ${login.with}${taken.length > 0 ? `; it would take: ${taken.join(', ')}` : ''}. ` +
           "Is the public key in the account's authorized_keys, and may the account log in?",
+        { cause: error },
       );
     case 'agent':
       return failure(
@@ -42,7 +43,9 @@ export function connectFailure(login: Login, settings: SshSettings, breakdown: B
     default:
       // A server that has had enough of wrong keys says so and hangs up, without refusing the last one.
       return offered && typeof error.code === 'number'
-        ? failure('login', `${where} broke off the login as ${login.account} with ${login.with}: ${error.message}`)
+        ? new LoginRefused(`${where} broke off the login as ${login.account} with ${login.with}: ${error.message}`, {
+            cause: error,
+          })
         : failure(
             'unreachable',
             `${where} broke the connection off: ${error.message}. Is that an SSH server, and is it limiting new connections (MaxStartups)?`,

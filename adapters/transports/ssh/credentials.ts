@@ -35,13 +35,13 @@ export class Credentials {
   async #load(settings: SshAccount): Promise<Credential> {
     const { default: ssh2 } = await import('ssh2');
     if (settings.key === undefined) {
-      const socket = await this.#text(agentReference(settings));
+      const socket = await this.#text(settings, agentReference(settings));
       if (socket === '')
         throw failure(settings, 'it names no socket. Is an agent running, and does ssh-add -l list a key?');
       return { type: 'agent', agent: modernAgent(new ssh2.OpenSSHAgent(socket)) };
     }
-    const passphrase = settings.passphrase === undefined ? undefined : await this.#text(settings.passphrase);
-    const key = ssh2.utils.parseKey(await this.#bytes(settings.key), passphrase);
+    const passphrase = settings.passphrase === undefined ? undefined : await this.#text(settings, settings.passphrase);
+    const key = ssh2.utils.parseKey(await this.#bytes(settings, settings.key), passphrase);
     // What ssh2 says goes no further: a parser may quote what it was given.
     if (key instanceof Error)
       throw failure(
@@ -56,23 +56,22 @@ export class Credentials {
     return { type: 'publickey', key: modernKey(key) };
   }
 
-  async #text(reference: string): Promise<string> {
-    return (await this.#bytes(reference)).toString('utf8').replace(/\r?\n$/, '');
+  async #text(settings: SshAccount, reference: string): Promise<string> {
+    return (await this.#bytes(settings, reference)).toString('utf8').replace(/\r?\n$/, '');
   }
 
-  async #bytes(reference: string): Promise<Buffer> {
+  async #bytes(settings: SshAccount, reference: string): Promise<Buffer> {
     try {
       return Buffer.from(await this.#secrets.read(reference));
     } catch (cause) {
-      throw new TransportFailure('login', cause instanceof Error ? cause.message : `${reference} cannot be read`, {
-        cause,
-      });
+      // By contract the error names the reference and never the value.
+      throw failure(settings, cause instanceof Error ? cause.message : `${reference} cannot be read`, cause);
     }
   }
 }
 
-function failure(settings: SshAccount, why: string): TransportFailure {
-  return new TransportFailure('login', `no login with ${describeCredential(settings)}: ${why}`);
+function failure(settings: SshAccount, why: string, cause?: unknown): TransportFailure {
+  return new TransportFailure('login', `no login with ${describeCredential(settings)}: ${why}`, { cause });
 }
 
 function agentReference({ agent }: SshAccount): string {

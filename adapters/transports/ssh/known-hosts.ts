@@ -98,7 +98,7 @@ function unknownHost(
   asked: { readonly host: string; readonly port: number; readonly name: string; readonly shown: string },
 ): string {
   const authority = entries.find(({ marker }) => marker === 'cert-authority');
-  const elsewhere = asked.port === 22 ? undefined : entriesFor(known, asked.host.toLowerCase())[0];
+  const elsewhere = asked.port === 22 ? undefined : plain(entriesFor(known, asked.host.toLowerCase()))[0];
   const port = asked.port === 22 ? '' : `-p ${asked.port} `;
   return [
     `no key of ${asked.name} is known: it showed ${asked.shown}, and nothing in ${known.files.join(', ')} matches`,

@@ -1,6 +1,13 @@
 import { TransportFailure } from '../../../runner/ports.ts';
 import { Lifeline } from '../../shared/lifeline.ts';
 
+/** The host saw the credential and did not take it; a login that failed before that is no refusal. */
+export class LoginRefused extends TransportFailure {
+  constructor(message: string, options?: ErrorOptions) {
+    super('login', message, options);
+  }
+}
+
 type State =
   | { readonly is: 'trying'; readonly over: Promise<undefined> }
   | { readonly is: 'accepted' }
@@ -14,8 +21,8 @@ export class Refusals {
   readonly #states = new Map<string, State>();
 
   /**
-   * Makes a login unless `credential` (a name, never its value) was refused before. A `login` failure counts as a refusal;
-   * any other says nothing about the credential. Throws what `login` throws, or {@link TransportFailure} `login`, `aborted`.
+   * Makes a login unless `credential` (a name, never its value) was refused before. Only {@link LoginRefused} counts as a
+   * refusal. Throws what `login` throws, or {@link TransportFailure} `login`, `aborted`.
    */
   async guard<T>(credential: string, host: string, signal: AbortSignal, login: () => Promise<T>): Promise<T> {
     let state = this.#states.get(credential);
@@ -52,8 +59,7 @@ export class Refusals {
     try {
       return await login();
     } catch (error) {
-      if (error instanceof TransportFailure && error.class === 'login')
-        this.#states.set(credential, { is: 'refused', by: host });
+      if (error instanceof LoginRefused) this.#states.set(credential, { is: 'refused', by: host });
       throw error;
     }
   }

@@ -26,6 +26,8 @@ export type SshdOptions = {
   readonly listen?: readonly string[];
   /** False: a server without the SFTP subsystem. */
   readonly sftp?: boolean;
+  /** Another server whose port (on other addresses) and login key this one shares. */
+  readonly like?: Sshd;
 };
 
 /**
@@ -43,10 +45,17 @@ export class Sshd implements AsyncDisposable {
   readonly log: () => string;
   readonly #stop: () => Promise<void>;
 
-  private constructor(folder: string, port: number, pid: number, log: () => string, stop: () => Promise<void>) {
+  private constructor(
+    folder: string,
+    port: number,
+    key: string,
+    pid: number,
+    log: () => string,
+    stop: () => Promise<void>,
+  ) {
     this.folder = folder;
     this.port = port;
-    this.key = join(folder, 'id_ed25519');
+    this.key = key;
     this.knownHosts = join(folder, 'known_hosts');
     this.pid = pid;
     this.log = log;
@@ -56,7 +65,8 @@ export class Sshd implements AsyncDisposable {
   static async start(options: SshdOptions = {}): Promise<Sshd> {
     const folder = await mkdtemp(join(tmpdir(), 'sshd-'));
     await chmod(folder, 0o755);
-    const port = await freePort();
+    const port = options.like?.port ?? (await freePort());
+    const listen = options.listen ?? ['127.0.0.1'];
     for (const [account, owner] of [
       ['user', uid],
       ['root', 0],
@@ -66,9 +76,11 @@ export class Sshd implements AsyncDisposable {
     }
     for (const type of ['ed25519', 'ecdsa'])
       await run('ssh-keygen', ['-q', '-t', type, '-N', '', '-C', 'host', '-f', join(folder, `host_${type}`)]);
-    await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'login', '-f', join(folder, 'id_ed25519')]);
-    await writeFile(join(folder, 'authorized_keys'), await readFile(join(folder, 'id_ed25519.pub')));
-    const names = (options.listen ?? ['127.0.0.1']).map((address) => `[${address}]:${port}`).join(',');
+    const key = options.like?.key ?? join(folder, 'id_ed25519');
+    if (options.like === undefined)
+      await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'login', '-f', key]);
+    await writeFile(join(folder, 'authorized_keys'), await readFile(`${key}.pub`));
+    const names = listen.map((address) => `[${address}]:${port}`).join(',');
     const hostKey = await readFile(join(folder, 'host_ed25519.pub'), 'utf8');
     await writeFile(join(folder, 'known_hosts'), `${names} ${hostKey}`);
     await writeFile(
@@ -80,7 +92,7 @@ export class Sshd implements AsyncDisposable {
       [
         ...(options.config ?? []),
         `Port ${port}`,
-        ...(options.listen ?? ['127.0.0.1']).map((address) => `ListenAddress ${address}`),
+        ...listen.map((address) => `ListenAddress ${address}`),
         `HostKey ${folder}/host_ed25519`,
         `HostKey ${folder}/host_ecdsa`,
         `AuthorizedKeysFile ${folder}/authorized_keys`,
@@ -124,7 +136,7 @@ export class Sshd implements AsyncDisposable {
       await exited;
       await rm(folder, { recursive: true, force: true });
     };
-    for (let tries = 0; !(await accepts(port)); tries += 1) {
+    for (let tries = 0; !(await accepts(listen[0] ?? '127.0.0.1', port)); tries += 1) {
       if (child.exitCode !== null || tries > 100) {
         await stop();
         throw new Error(`sshd did not start: ${said}`);
@@ -132,7 +144,7 @@ export class Sshd implements AsyncDisposable {
       await sleep(30);
     }
     if (child.pid === undefined) throw new Error('sshd has no process id');
-    return new Sshd(folder, port, child.pid, () => said, stop);
+    return new Sshd(folder, port, key, child.pid, () => said, stop);
   }
 
   home(account: 'user' | 'root'): string {
@@ -156,9 +168,9 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-function accepts(port: number): Promise<boolean> {
+function accepts(address: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = createConnection(port, '127.0.0.1');
+    const socket = createConnection(port, address);
     socket.once('connect', () => {
       socket.destroy();
       resolve(true);

@@ -1,0 +1,224 @@
+import { execFile } from 'node:child_process';
+import { access, chmod, mkdir, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { Sshd, sshdMissing } from '../adapters/transports/sshd.ts';
+
+const run = promisify(execFile);
+
+const hosts = 40;
+const commandsPerHost = 10;
+const repetitions = 5;
+const limitMs = 120_000;
+
+export type FanOutSide = { readonly name: string; readonly seconds: readonly number[]; readonly median: number };
+export type FanOut = {
+  readonly what: string;
+  readonly sides: readonly FanOutSide[];
+  /** detproof's median over the other's. */
+  readonly ratios: readonly { readonly against: string; readonly ratio: number; readonly goal: number }[];
+  readonly skipped: readonly string[];
+};
+
+/** Everything that a side needs to know. */
+export type Field = {
+  readonly addresses: readonly string[];
+  readonly port: number;
+  readonly account: string;
+  readonly key: string;
+  readonly knownHosts: readonly string[];
+  readonly commandsPerHost: number;
+  /** Scratch folder, new for each run. */
+  readonly folder: string;
+};
+
+type Side = { readonly name: string; readonly goal?: number; readonly run: (field: Field) => Promise<string> };
+
+/** Its own process, as the others are: starting Node and loading the transport is part of the time. */
+const detproof: Side = {
+  name: 'detproof',
+  run: (field) =>
+    output(process.execPath, [fileURLToPath(new URL('fan-out-detproof.ts', import.meta.url)), JSON.stringify(field)]),
+};
+
+/** One master connection per host, its commands one after another over it, as many hosts at a time as is best for it. */
+const openssh: Side = {
+  name: 'ssh + xargs',
+  goal: 0.6,
+  async run(field) {
+    const options = await sshConfig(field);
+    const script = join(field.folder, 'host.sh');
+    const ssh = `ssh -F ${options} "$1"`;
+    await writeFile(
+      script,
+      `ssh -F ${options} -o ControlMaster=yes -fN "$1"\ni=0\nwhile [ $i -lt ${field.commandsPerHost} ]; do ${ssh} /bin/echo "$1" $i; i=$((i + 1)); done\n${ssh} -O exit 2>/dev/null\n`,
+    );
+    return output('sh', [
+      '-c',
+      `printf '%s\\n' ${field.addresses.join(' ')} | xargs -P ${process.env.P ?? 16} -n 1 sh ${script}`,
+    ]);
+  },
+};
+
+/** Its fastest way: no facts, no modules (raw), pipelining, persistent connections, hosts not waiting for each other. */
+const ansible: Side = {
+  name: 'ansible',
+  goal: 0.2,
+  async run(field) {
+    const options = await sshConfig(field);
+    const file = (name: string): string => join(field.folder, name);
+    await writeFile(file('hosts'), field.addresses.map((address) => `${address}\n`).join(''));
+    await writeFile(
+      file('play.yml'),
+      `- hosts: all\n  gather_facts: false\n  strategy: free\n  tasks:\n${Array.from({ length: field.commandsPerHost }, (_, index) => `    - raw: /bin/echo {{ inventory_hostname }} ${index}\n`).join('')}`,
+    );
+    await writeFile(
+      file('ansible.cfg'),
+      `[defaults]\nforks = ${hosts}\nstdout_callback = minimal\ndisplay_ok_hosts = true\n[ssh_connection]\npipelining = true\nssh_args = -F ${options} -o ControlMaster=auto -o ControlPersist=10s\ncontrol_path_dir = ${field.folder}/cp\n`,
+    );
+    return output('ansible-playbook', ['-i', file('hosts'), file('play.yml')], {
+      ANSIBLE_CONFIG: file('ansible.cfg'),
+      ANSIBLE_LOCAL_TEMP: field.folder,
+      LC_ALL: 'C.UTF-8',
+    });
+  },
+};
+
+async function sshConfig(field: Field): Promise<string> {
+  const path = join(field.folder, 'ssh_config');
+  await writeFile(
+    path,
+    [
+      `Port ${field.port}`,
+      `User ${field.account}`,
+      `IdentityFile ${field.key}`,
+      'IdentitiesOnly yes',
+      `UserKnownHostsFile ${field.knownHosts.join(' ')}`,
+      'GlobalKnownHostsFile /dev/null',
+      'StrictHostKeyChecking yes',
+      'BatchMode yes',
+      'UpdateHostKeys no',
+      `ControlPath ${field.folder}/%h`,
+      'LogLevel ERROR',
+      '',
+    ].join('\n'),
+  );
+  return path;
+}
+
+async function output(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const { stdout } = await run(command, [...args], {
+    env: { ...process.env, ...env },
+    timeout: limitMs,
+    maxBuffer: 16 * 1024 * 1024,
+  });
+  return stdout;
+}
+
+/** Every command of every host must have answered, or the time means nothing. */
+function check(side: Side, field: Field, said: string): void {
+  const missing = field.addresses.flatMap((address) =>
+    Array.from({ length: field.commandsPerHost }, (_, index) => `${address} ${index}`).filter(
+      (line) => !new RegExp(`^${line.replaceAll('.', '\\.')}\\r?$`, 'm').test(said),
+    ),
+  );
+  if (missing.length > 0)
+    throw new Error(
+      `${side.name}: ${missing.length} answers are missing, first: ${missing[0] ?? ''}\n${said.slice(0, 500)}`,
+    );
+}
+
+/** 40 loopback addresses, 10 commands each, as an unprivileged account with /bin/sh; the sides take turns. */
+export async function benchFanOut(): Promise<FanOut> {
+  const what = `${commandsPerHost} commands on each of ${hosts} loopback addresses, wall time of the whole process, ${repetitions} turns, ${cpus().length} CPUs`;
+  const missing = await sshdMissing();
+  if (missing !== undefined) return { what, sides: [], ratios: [], skipped: [missing] };
+  const addresses = Array.from({ length: hosts }, (_, index) => `127.0.1.${index + 1}`);
+  await using servers = new AsyncDisposableStack();
+  const started: Sshd[] = [];
+  // sshd listens on 16 addresses at most (MAX_LISTEN_SOCKS).
+  for (let at = 0; at < hosts; at += 10)
+    started.push(
+      servers.use(
+        await Sshd.start({
+          listen: addresses.slice(at, at + 10),
+          config: ['MaxStartups 200', 'LogLevel QUIET'],
+          ...(started[0] === undefined ? {} : { like: started[0] }),
+        }),
+      ),
+    );
+  const [first] = started;
+  if (first === undefined) throw new RangeError('no hosts');
+  const skipped: string[] = [];
+  const sides = [detproof, openssh];
+  if (await onPath('ansible-playbook')) sides.push(ansible);
+  else skipped.push('ansible is not installed (Debian: apt-get install ansible-core)');
+  const seconds = new Map(sides.map((side) => [side, [] as number[]]));
+  for (let turn = 0; turn < repetitions; turn += 1)
+    for (const side of sides) {
+      const folder = join(first.folder, `${turn}-${sides.indexOf(side)}`);
+      await mkdir(folder);
+      await chmod(folder, 0o700);
+      const field = {
+        addresses,
+        port: first.port,
+        account: 'user',
+        key: first.key,
+        knownHosts: started.map(({ knownHosts }) => knownHosts),
+        commandsPerHost,
+        folder,
+      };
+      const begun = performance.now();
+      const said = await side.run(field);
+      seconds.get(side)?.push((performance.now() - begun) / 1_000);
+      check(side, field, said);
+    }
+  const results = sides.map((side) => {
+    const times = seconds.get(side) ?? [];
+    return { name: side.name, seconds: times, median: median(times), goal: side.goal };
+  });
+  const ours = results[0]?.median ?? Number.NaN;
+  return {
+    what,
+    sides: results.map(({ name, seconds, median }) => ({ name, seconds, median })),
+    ratios: results.flatMap(({ name, median, goal }) =>
+      goal === undefined ? [] : [{ against: name, ratio: ours / median, goal }],
+    ),
+    skipped,
+  };
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+async function onPath(command: string): Promise<boolean> {
+  const found = await Promise.allSettled(
+    (process.env.PATH ?? '').split(':').map((folder) => access(join(folder, command))),
+  );
+  return found.some(({ status }) => status === 'fulfilled');
+}
+
+/** The result as lines of text. */
+export function describeFanOut(result: FanOut): readonly string[] {
+  return [
+    result.what,
+    ...result.sides.map(
+      ({ name, seconds, median }) =>
+        `${name.padEnd(12)} ${median.toFixed(2)} s (${seconds.map((value) => value.toFixed(2)).join(', ')})`,
+    ),
+    ...result.ratios.map(
+      ({ against, ratio, goal }) =>
+        `detproof takes ${ratio.toFixed(2)} of the time of ${against} (goal: at most ${goal.toFixed(1)}): ${ratio <= goal ? 'met' : 'missed'}`,
+    ),
+    ...result.skipped.map((reason) => `skipped: ${reason}`),
+  ];
+}
+
+if (import.meta.main) for (const line of describeFanOut(await benchFanOut())) console.log(line);
