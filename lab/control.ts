@@ -1,4 +1,5 @@
 import { Exit, exitCodes, type LabControl } from '../runner/cli/app.ts';
+import type { DownReport } from './range/down.ts';
 import { down, status, up } from './range/lab.ts';
 import { LabRefused } from './range/refused.ts';
 import type { LabStatus } from './range/status.ts';
@@ -11,19 +12,7 @@ export const labControl: LabControl = {
   },
   async down(stateDir) {
     const report = await refusing(() => down({ stateDir }));
-    const { wasUp, leftBehind, installed } = report;
-    return {
-      lines: [
-        wasUp ? 'The lab is down.' : 'There was no lab.',
-        leftBehind.length === 0
-          ? 'Accounts, audit rules, audit state and processes are as they were before.'
-          : 'Left behind:',
-        ...leftBehind.map((line) => `  ${line}`),
-        ...(installed.length === 0 ? [] : [`Packages that the lab installed, and that stay: ${installed.join(', ')}`]),
-      ],
-      json: report,
-      restored: leftBehind.length === 0,
-    };
+    return { lines: downLines(report), json: report, restored: report.leftBehind.length === 0 };
   },
   async status(stateDir) {
     const now = await refusing(() => status({ stateDir }));
@@ -31,7 +20,8 @@ export const labControl: LabControl = {
   },
 };
 
-async function refusing<T>(work: () => Promise<T>): Promise<T> {
+/** A refusal of the lab as an end of the command line: exit code 4, and what to do. */
+export async function refusing<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -40,7 +30,18 @@ async function refusing<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-function statusLines(status: LabStatus): readonly string[] {
+export function downLines({ wasUp, leftBehind, installed }: DownReport): readonly string[] {
+  return [
+    wasUp ? 'The lab is down.' : 'There was no lab.',
+    leftBehind.length === 0
+      ? 'Audit rules, audit state, accounts, mounts and processes are as they were before.'
+      : 'Left behind, to be put right by hand:',
+    ...leftBehind.map((line) => `  ${line}`),
+    ...(installed.length === 0 ? [] : [`Debian packages that the lab installed, which stay: ${installed.join(', ')}`]),
+  ];
+}
+
+export function statusLines(status: LabStatus): readonly string[] {
   if (status.is === 'down') return ['The lab is down.'];
   const running = (pid: number | undefined): string => (pid === undefined ? 'not running' : `pid ${pid}`);
   return [
