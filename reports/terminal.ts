@@ -29,7 +29,7 @@ export function renderSummary(run: RunReport, options: SummaryOptions): string {
   const sections = [
     header(run, width, paint),
     ...(['emulation', 'twin', 'control'] as const).map((purpose) => scenarioTable(run, purpose, width, paint)),
-    [paint.dim('! worse than expected   + better   ~ known gap   ? could not be told   . not planned there')],
+    titled('! worse than expected, + better, ~ known gap, ? could not be told, . not planned there', width, paint.dim),
     listed('WORSE THAN EXPECTED', found.worse, run, width, paint.bad, paint),
     listed('COULD NOT BE TOLD', found.untold, run, width, paint.unsure, paint),
     listed('KNOWN GAPS, AS DECLARED', found.knownGaps, run, width, paint.bold, paint),
@@ -71,6 +71,10 @@ function paints(color: boolean): Paints {
   return { bold: style(1, 22), dim: style(2, 22), bad: style(31, 39), unsure: style(33, 39) };
 }
 
+function titled(text: string, width: number, color: Paint): string[] {
+  return wrap(visible(text), width).map(color);
+}
+
 /** `name` in its own column, `value` beside it, on as many lines as it needs. */
 function named(name: string, value: string, width: number, paint: Paints, nameWidth = 13): string[] {
   const lines = wrap(visible(value), width - nameWidth - 2);
@@ -85,7 +89,7 @@ function header(run: RunReport, width: number, paint: Paints): string[] {
   const real = run.targets.filter(({ fidelity }) => fidelity === 'real');
   const reached = real.filter((target) => target.reached).length;
   return [
-    paint.bold(visible(`${run.tool.name} ${run.tool.version}: run ${run.run.id}, ${run.run.state}${resumed}`)),
+    ...titled(`${run.tool.name} ${run.tool.version}: run ${run.run.id}, ${run.run.state}${resumed}`, width, paint.bold),
     ...named(
       'when',
       `${utcSeconds(run.run.startedAt)}, for ${formatDuration(elapsed(run.run.startedAt, run.run.endedAt))}`,
@@ -142,7 +146,7 @@ function listed(
   const indented = (text: string): string[] =>
     wrap(visible(text), width - verdictWidth - 2).map((line) => `  ${' '.repeat(verdictWidth)}${paint.dim(line)}`);
   return [
-    color(`${title}: ${results}`),
+    ...titled(`${title}: ${results}`, width, color),
     ...list.flatMap((finding) => {
       const where = finding.executions.map(({ plan }) => placeOf(plan)).join(', ');
       const siem = run.siems.length > 1 ? `, ${finding.siem}` : '';
@@ -173,7 +177,11 @@ function owned({ expect }: Finding): string[] {
 function noTurn(reports: ReturnType<typeof findings>['noTurn'], width: number, paint: Paints): string[] {
   if (reports.length === 0) return [];
   return [
-    paint.unsure(`NEVER HAD THEIR TURN: ${reports.length} (the run ended before; nothing is known of them)`),
+    ...titled(
+      `NEVER HAD THEIR TURN: ${reports.length} (the run ended before; nothing is known of them)`,
+      width,
+      paint.unsure,
+    ),
     ...reports.flatMap(({ plan }) =>
       wrap(visible(`${placeOf(plan)}: ${titleOf(plan)}`), width - 2).map((line) => `  ${line}`),
     ),
@@ -188,7 +196,7 @@ function figures(run: RunReport, width: number, paint: Paints): string[] {
       named(label, `${fit(fraction(figure), 13)}${fit(percentage(figure) ?? '', 7)}${base(figure)}`, width, paint, 31);
     const latency = own.alertLatencyMs;
     return [
-      paint.bold(visible(`FIGURES (emulations on real hosts, as ${id} tells them)`)),
+      ...titled(`FIGURES (on real hosts, as ${id} tells them)`, width, paint.bold),
       ...line("detected by the site's rules", own.detected),
       ...line("detected by detproof's rules", own.detectedByReferenceRules),
       ...line('event arrived whole', own.logged),
@@ -215,13 +223,20 @@ function harness(run: RunReport, width: number, paint: Paints): string[] {
     .flatMap(([siem, rules]) => named(siem, [...rules].sort().join(', '), width, paint));
   return rows.length === 0
     ? []
-    : [paint.bold('RULES THAT FIRE ON THE HARNESS ITSELF (their detections are shown and not counted)'), ...rows];
+    : [
+        ...titled(
+          'RULES THAT FIRE ON THE HARNESS ITSELF (their detections are shown and not counted)',
+          width,
+          paint.bold,
+        ),
+        ...rows,
+      ];
 }
 
 function leftOut(run: RunReport, width: number, paint: Paints): string[] {
   if (run.leftOut.length === 0) return [];
   return [
-    paint.bold(`LEFT OUT: ${run.leftOut.length}`),
+    ...titled(`LEFT OUT: ${run.leftOut.length}`, width, paint.bold),
     ...run.leftOut.flatMap(({ what, because }) => [
       ...wrap(visible(what), width - 2).map((line) => `  ${line}`),
       ...wrap(visible(because), width - 4).map((line) => `    ${paint.dim(line)}`),
@@ -232,7 +247,7 @@ function leftOut(run: RunReport, width: number, paint: Paints): string[] {
 function leftBehind(run: RunReport, width: number, paint: Paints): string[] {
   if (run.leftBehind.length === 0) return [];
   return [
-    paint.bad(paint.bold(`LEFT BEHIND: ${run.leftBehind.length}. Remove by hand:`)),
+    ...titled(`LEFT BEHIND: ${run.leftBehind.length}. Remove by hand:`, width, (line) => paint.bad(paint.bold(line))),
     ...run.leftBehind.flatMap(({ target, account, what, because, hint }) => [
       ...wrap(visible(`${target}, account ${account}: ${what}`), width - 2).map((line) => `  ${line}`),
       ...wrap(visible(`because: ${because}`), width - 4).map((line) => `    ${line}`),
@@ -246,7 +261,7 @@ function footer(run: RunReport, width: number, paint: Paints, page: string | und
   const color = exitCode === 0 ? paint.bold : exitCode === 3 ? paint.unsure : paint.bad;
   return [
     ...(page === undefined ? [] : named('report', page, width, paint)),
-    ...wrap(visible(sentence), width).map((line) => paint.bold(color(line))),
+    ...titled(sentence, width, (line) => paint.bold(color(line))),
     ...wrap(`Exit code ${exitCode}: ${exitWords(exitCode)}.`, width),
   ];
 }

@@ -44,15 +44,15 @@ export function scenarioTable(run: RunReport, purpose: Purpose, width: number, p
   );
   const columnWidth = Math.min(wanted + 2, width - labelAtLeast);
   const perTable = Math.max(1, Math.floor((width - labelAtLeast) / columnWidth));
-  const lines = [paint.bold(headings[purpose])];
+  const lines = wrap(headings[purpose], width).map(paint.bold);
   for (let from = 0; from < all.length; from += perTable) {
     const some = all.slice(from, from + perTable);
     const labelWidth = width - columnWidth * some.length;
     if (from > 0) lines.push('');
-    lines.push(' '.repeat(labelWidth) + some.map(({ heading }) => paint.dim(fit(heading, columnWidth))).join(''));
+    lines.push(' '.repeat(labelWidth) + some.map(({ heading }) => inColumn(heading, columnWidth, paint.dim)).join(''));
     for (const group of groups) {
       const planned = group.rows.filter((row) => some.some(({ target }) => Object.hasOwn(row.cells, target)));
-      if (planned.length > 0) lines.push(paint.dim(fit(`  ${visible(group.name)}`, width)));
+      if (planned.length > 0) lines.push(inColumn(`  ${visible(group.name)}`, width, paint.dim));
       planned.forEach((row, index) => {
         const cells = some.map((column) => tint(cellOf(row, column), columnWidth, paint)).join('');
         const ofSameScenario = planned[index - 1]?.scenario === row.scenario;
@@ -74,8 +74,14 @@ function label(row: ScenarioRow, ofSameScenario: boolean, width: number): readon
 }
 
 function tint({ text, tone }: Text, width: number, paint: Paints): string {
+  return inColumn(text, width, tone === 'plain' ? (plain) => plain : paint[tone]);
+}
+
+/** Paint goes around the words alone, so that lines can end where their words end. */
+function inColumn(text: string, width: number, color: Paints['bold']): string {
   const fitted = fit(text, width);
-  return tone === 'bad' ? paint.bad(fitted) : tone === 'unsure' ? paint.unsure(fitted) : fitted;
+  const words = fitted.trimEnd();
+  return color(words) + fitted.slice(words.length);
 }
 
 /** `! missed`, `  detected 4.2 s`: a sign for the score, the verdict, the time to alert when there is one execution. */
