@@ -27,10 +27,15 @@ export function pathFault(path: string, platform: Platform): PathFault | undefin
       found: 'the marker in a path, where a rule could key on it',
       hint: 'use {{run}} in paths; the marker goes among the arguments',
     };
-  const bare = plain.replaceAll('{{run}}', 'run').replace(/^\{\{home\}\}(?=\/|$)/, '/home');
+  const bare = plain
+    .replaceAll('{{run}}', 'run')
+    .replace(/^\{\{home\}\}(?=\/|$)/, platform === 'windows' ? 'C:/home' : '/home');
   if (bare.includes('{{')) return fault('{{home}} inside a path', 'begin the path with {{home}}, or leave it out');
-  if (!(platform === 'windows' ? /^(?:[A-Za-z]:)?\// : /^\//).test(bare))
-    return fault('a path that is not absolute', 'begin it with / or {{home}}');
+  if (!(platform === 'windows' ? /^[A-Za-z]:\// : /^\//).test(bare))
+    return fault(
+      'a path that is not absolute',
+      platform === 'windows' ? 'begin it with a drive or {{home}}' : 'begin it with / or {{home}}',
+    );
   if (!isPrintable(bare) || /[*?[\]{}~$`"'<>|;&!#%^\\]/.test(bare) || bare.replace(/^[A-Za-z]:/, '').includes(':'))
     return fault(
       'a character that shells or programs read as more than itself',

@@ -2,7 +2,7 @@ import { checkReasons, checkRules, checkScriptContext, checkStance } from './exp
 import { shown } from './problem.ts';
 import type { Report } from './report-at.ts';
 import { axisNames, type ScenarioFile, type VariantFile } from './scenario-schema.ts';
-import { checkInvocation, checkPlaces, type Place } from './step-checks.ts';
+import { checkInvocation, checkPlaces, type Place, type StepForm } from './step-checks.ts';
 import type { Path } from './source-file.ts';
 
 /** One variant: it changes one axis, and what it expects fits what it then is. */
@@ -30,9 +30,15 @@ export function checkVariant(
   }
   if (axis === undefined) return;
   const changed = steps.map((step) => ({ ...step, python: { ...step.python, [axis]: variant[axis] } }));
-  for (const { python } of changed) {
-    checkInvocation(python, path, report);
-    if (axis !== 'interpreter' && axis !== 'via') checkPlaces(python, path, place, report);
+  const ownPlace = axis === 'at' || axis === 'cwd';
+  for (const [position, { python }] of changed.entries()) {
+    // What is wrong with the step as it is written is not told again for each of its variants.
+    const before = stepFaults(steps[position]?.python ?? python, place);
+    const onlyNew: Report = (at, code, ...rest) => {
+      if (!before.has(code)) report(at, code, ...rest);
+    };
+    checkInvocation(python, path, onlyNew);
+    checkPlaces(python, path, place, ownPlace ? report : onlyNew);
   }
   if (steps.length > 1 && axis !== 'interpreter' && axis !== 'invocation')
     report(
@@ -43,6 +49,16 @@ export function checkVariant(
     );
   if (axis === 'invocation' || variant.context !== undefined)
     checkScriptContext(variant.context ?? expect?.event.context ?? [], changed, path, report);
+}
+
+function stepFaults(python: StepForm, place: Place): ReadonlySet<string> {
+  const codes = new Set<string>();
+  const note: Report = (_path, code) => {
+    codes.add(code);
+  };
+  checkInvocation(python, [], note);
+  checkPlaces(python, [], place, note);
+  return codes;
 }
 
 /** The axis that the variant changes, when it is exactly one. */
