@@ -10,8 +10,6 @@ export type AuditEvent = {
 /** Where a line stands, to read again from there. */
 type Pending<Position> = { readonly records: AuditRecord[]; readonly start: Position; bytes: number; seenMs: number };
 
-/** Records that can be part of a system call's event; all others are events of their own and of no interest here. */
-const partsOfCall = new Set(['SYSCALL', 'EXECVE', 'CWD', 'PATH', 'PROCTITLE', 'SOCKADDR', 'EOE']);
 /** auditd leaves EOE out of its log; the kernel writes PROCTITLE last before it (kernel/auditsc.c, audit_log_exit). */
 const lastOfCall = new Set(['PROCTITLE', 'EOE']);
 
@@ -33,10 +31,9 @@ export class AuditJoiner<Position> {
 
   /** Takes one record that was read at `nowMs` and begins at `start`; returns the event that it completes, or that has to make room. */
   add(record: AuditRecord, start: Position, nowMs: number): AuditEvent | undefined {
-    if (!partsOfCall.has(record.type)) return undefined;
     const key = `${record.timeMs}:${record.serial}`;
     const known = this.#pending.get(key);
-    // A late record of an event that was already given out has nothing to be joined to.
+    // Only system calls are joined; and a late record of one that was already given out has nothing to be joined to.
     if (known === undefined && record.type !== 'SYSCALL') return undefined;
     const pending = known ?? { records: [], start, bytes: 0, seenMs: nowMs };
     this.#pending.set(key, pending);

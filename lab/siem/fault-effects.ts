@@ -28,28 +28,35 @@ export function withHostileText<T>(value: T, faults: Faults, harmless: readonly 
   return fields.reduce((copy, field) => withText(copy, field.split('.'), hostileText) as T, value);
 }
 
+/** A sensor that cuts command lines cuts the parent's too, and the raw records that would tell more do not come. */
 function truncated(event: CollectedEvent, length: number): CollectedEvent {
   const process = event.process;
   if (process?.command_line === undefined) return event;
-  const args: string[] = [];
-  let left = length;
-  for (const argument of process.args ?? []) {
-    if (left <= 0) break;
-    args.push(argument.slice(0, left));
-    left -= argument.length + 1;
-  }
   const original = event.event.original.split('\n').filter((line) => !/^type=(?:EXECVE|PROCTITLE) /.test(line));
   return {
     ...event,
     event: { ...event.event, original: original.join('\n') },
     process: {
-      ...process,
-      args,
-      args_count: args.length,
-      command_line: process.command_line.slice(0, length),
+      ...cutCommand(process, length),
       ...(process.title !== undefined && { title: process.title.slice(0, length) }),
+      ...(process.parent !== undefined && { parent: cutCommand(process.parent, length) }),
     },
   };
+}
+
+type Command = { readonly args?: readonly string[]; readonly command_line?: string };
+
+function cutCommand<T extends Command>(command: T, length: number): T {
+  if (command.command_line === undefined) return command;
+  const line = command.command_line.slice(0, length);
+  const args: string[] = [];
+  let left = length;
+  for (const argument of command.args ?? []) {
+    if (left <= 0) break;
+    args.push(argument.slice(0, left));
+    left -= argument.length + 1;
+  }
+  return { ...command, args, command_line: line };
 }
 
 function withParent(event: CollectedEvent, executable: string | undefined): CollectedEvent {

@@ -254,8 +254,12 @@ function readCheckpoint(file: string): LogPosition | undefined {
 const storedId = z.object({ event: z.object({ id: z.string() }) });
 
 function idsIn(lines: string): readonly string[] {
-  return lines
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => storedId.parse(JSON.parse(line)).event.id);
+  return lines.split('\n').flatMap((line) => {
+    try {
+      return [storedId.parse(JSON.parse(line)).event.id];
+    } catch {
+      // The empty end, or a line that somebody else spoilt: it stands for no event that could come again.
+      return [];
+    }
+  });
 }
