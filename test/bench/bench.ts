@@ -1,0 +1,37 @@
+/** `npm run bench [-- --write]`: everything that is measured, side by side in one run; with --write into docs/benchmarks.md. */
+import { writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, release, totalmem } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { benchFanOut, describeFanOut } from './fan-out.ts';
+import { benchLabRun } from './lab-run.ts';
+import { benchSigma } from './sigma.ts';
+
+const machine = `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}`;
+const parts: readonly (readonly [string, string, () => Promise<readonly string[]>])[] = [
+  [
+    'Fan-out',
+    'The ssh transport against what an operator would take instead, in one run, alternating: OpenSSH with ControlMaster under xargs, and Ansible.',
+    async () => describeFanOut(await benchFanOut()),
+  ],
+  ['Lab run', 'What a whole run costs above its commands and its waiting.', async () => (await benchLabRun()).lines],
+  ['Sigma matcher', 'The matcher of the lab’s SIEM.', async () => (await benchSigma()).lines],
+];
+
+const page = [
+  '# Benchmarks',
+  '',
+  `Measured by \`npm run bench -- --write\` on ${machine}. Machines differ: compare within a run, not between pages.`,
+];
+console.log(machine);
+for (const [title, about, measure] of parts) {
+  console.log(`\n${title}`);
+  const lines = await measure();
+  for (const line of lines) console.log(line);
+  page.push('', `## ${title}`, '', about, '', '```', ...lines, '```');
+}
+if (process.argv.includes('--write'))
+  writeFileSync(
+    join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), 'docs/benchmarks.md'),
+    `${page.join('\n')}\n`,
+  );
