@@ -82,8 +82,8 @@ export class JsonLines {
 
   #write(bytes: Buffer): void {
     try {
-      const written = writeSync(this.#fd, bytes);
-      if (written < bytes.length) throw new Error(`only ${written} of ${bytes.length} bytes were written`);
+      // A disk that is nearly full takes a part and says why only when it is asked to take the rest.
+      for (let written = 0; written < bytes.length;) written += writeSync(this.#fd, bytes, written);
     } catch (error) {
       ftruncateSync(this.#fd, this.#size);
       throw error;
