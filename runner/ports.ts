@@ -145,11 +145,10 @@ export interface KeptRun {
   readonly id: string;
   /** Absolute path of its folder. */
   readonly path: string;
-  /** `plan.json` as it was read, unchecked; undefined when the run died before it was written. */
-  readonly plan: unknown;
+  /** Of `plan.json`; empty when the run died before it was written. */
   readonly planSha256: string;
-  /** `run.json`, unchecked, if there is one. */
-  readonly report: unknown;
+  /** Is there a `run.json`? */
+  readonly hasReport: boolean;
   readonly records: readonly RecordLine[];
   readonly head: { readonly lines: number; readonly headSha256: string };
   readonly evidence: EvidenceStore;

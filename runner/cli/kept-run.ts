@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import type { Plan } from '../domain/plan.ts';
-import { type App, Exit, exitCodes } from './app.ts';
+import { loadPlan } from '../load/plan-file.ts';
+import { type App, BadInput, Exit, exitCodes } from './app.ts';
 import type { Display } from './display.ts';
 import { startDisplay } from './display.ts';
 import { conductorOf, sayOutcome } from './conduct.ts';
@@ -17,10 +19,12 @@ export type KeptRunOptions = {
 };
 
 /** The plan of a kept run; a run that died before its plan was written touched nothing. */
-export function planOf(run: KeptRun): Plan {
-  if (run.plan === undefined)
+export async function planOf(run: KeptRun): Promise<Plan> {
+  if (run.planSha256 === '')
     throw new Exit(exitCodes.badInput, `${run.path} holds no plan.json: this run ended before anything was touched.`);
-  return run.plan as Plan;
+  const read = await loadPlan(join(run.path, 'plan.json'));
+  if (read.is === 'refused') throw new BadInput(read.problems);
+  return read.value;
 }
 
 /** `resume`: finishes a run that was killed, stopped or interrupted. */
@@ -56,7 +60,7 @@ async function goOn(
 ): Promise<number> {
   const material = await loadMaterial(app, options);
   await using opened = await app.runs(options.out).open(id);
-  const plan = planOf(await opened.read());
+  const plan = await planOf(await opened.read());
   await opened.journal.append({
     type: 'run-resumed',
     data: { operator: app.operator, ...(opened.setAside === undefined ? {} : { setAside: opened.setAside }) },

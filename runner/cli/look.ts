@@ -1,7 +1,8 @@
+import { join } from 'node:path';
 import type { RecordLine } from '../domain/record.ts';
-import type { RunReport } from '../domain/run-report.ts';
+import { loadRun } from '../load/run-file.ts';
 import { rendered } from '../pipeline/run.ts';
-import { type App, Exit, exitCodes } from './app.ts';
+import { type App, BadInput, Exit, exitCodes } from './app.ts';
 import { planOf } from './kept-run.ts';
 import { columns, say, sayJson, tell } from './print.ts';
 
@@ -14,9 +15,11 @@ export async function report(
   options: LookOptions & { readonly format?: string },
 ): Promise<number> {
   const kept = await app.runs(options.out).read(id);
-  if (kept.report === undefined)
+  if (!kept.hasReport)
     throw new Exit(exitCodes.badInput, `${kept.path} has no run.json yet; finish it with: detproof observe ${kept.id}`);
-  const run = kept.report as RunReport;
+  const read = await loadRun(join(kept.path, 'run.json'));
+  if (read.is === 'refused') throw new BadInput(read.problems);
+  const run = read.value;
   if (options.json === true) {
     sayJson(app, run);
     return 0;
@@ -51,7 +54,9 @@ export async function whose(app: App, marker: string, options: LookOptions): Pro
     const intent = kept?.records.find((record) => record.type === 'intent' && record.data.marker === marker);
     if (kept === undefined || intent?.type !== 'intent') continue;
     const opened = kept.records.find((record) => record.type === 'run-opened');
-    const planned = planOf(kept).executions.find((one) => one.id === intent.data.execution.replace(/~r\d+$/, ''));
+    const planned = (await planOf(kept)).executions.find(
+      (one) => one.id === intent.data.execution.replace(/~r\d+$/, ''),
+    );
     const told = {
       marker,
       run: id,

@@ -83,14 +83,12 @@ export function runsIn(out: string, { clock, redactor }: { clock: Clock; redacto
 
 async function kept(folder: RunFolder, redactor: Redactor): Promise<KeptRun> {
   const plan = await readFile(folder.plan).catch(() => undefined);
-  const report = await readFile(folder.runJson).catch(() => undefined);
   const { records, head } = await readJournal(folder.journal);
   return {
     id: folder.id,
     path: folder.path,
-    plan: plan === undefined ? undefined : (JSON.parse(plan.toString('utf8')) as unknown),
     planSha256: plan === undefined ? '' : sha256(plan),
-    report: report === undefined ? undefined : (JSON.parse(report.toString('utf8')) as unknown),
+    hasReport: statSync(folder.runJson, { throwIfNoEntry: false }) !== undefined,
     records,
     head,
     evidence: new EvidenceFolder(folder.evidence, redactor),
