@@ -77,21 +77,31 @@ export async function setTornAside(path: string): Promise<string | undefined> {
 export class JournalFile implements Journal, AsyncDisposable {
   readonly #file: FileHandle;
   readonly #clock: Clock;
+  readonly #redact: (text: string) => string;
   #next: { seq: number; prev: string };
   #turn: Promise<unknown> = Promise.resolve();
   #failed: Error | undefined;
 
-  private constructor(file: FileHandle, clock: Clock, next: { seq: number; prev: string }) {
+  private constructor(
+    file: FileHandle,
+    clock: Clock,
+    redact: (text: string) => string,
+    next: { seq: number; prev: string },
+  ) {
     this.#file = file;
     this.#clock = clock;
+    this.#redact = redact;
     this.#next = next;
   }
 
   /** Throws when the file cannot be opened for writing, or, for an existing one, when its chain does not hold. */
-  static async open(path: string, clock: Clock, mode: 'new' | 'append'): Promise<JournalFile> {
-    if (mode === 'new') return new JournalFile(await open(path, 'ax', 0o600), clock, { seq: 0, prev: zeros });
+  static async open(
+    path: string,
+    { clock, redact, mode }: { clock: Clock; redact: (text: string) => string; mode: 'new' | 'append' },
+  ): Promise<JournalFile> {
+    if (mode === 'new') return new JournalFile(await open(path, 'ax', 0o600), clock, redact, { seq: 0, prev: zeros });
     const { head } = await readJournal(path);
-    return new JournalFile(await open(path, 'a', 0o600), clock, { seq: head.lines, prev: head.headSha256 });
+    return new JournalFile(await open(path, 'a', 0o600), clock, redact, { seq: head.lines, prev: head.headSha256 });
   }
 
   append(record: RecordBody): Promise<RecordLine> {
@@ -105,7 +115,9 @@ export class JournalFile implements Journal, AsyncDisposable {
     if (this.#failed !== undefined) throw this.#failed;
     const { seq, prev } = this.#next;
     const line = { seq, time: this.#clock.now(), ...record, prev };
-    const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
+    // Hosts can say a secret in a receipt or a command line; a replacement holds nothing that JSON would escape.
+    const text = this.#redact(JSON.stringify(line));
+    const bytes = Buffer.from(`${text}\n`);
     try {
       for (let written = 0; written < bytes.byteLength;)
         written += (await this.#file.write(bytes, written)).bytesWritten;
@@ -115,7 +127,7 @@ export class JournalFile implements Journal, AsyncDisposable {
       throw this.#failed;
     }
     this.#next = { seq: seq + 1, prev: createHash('sha256').update(bytes.subarray(0, -1)).digest('hex') };
-    return line;
+    return JSON.parse(text) as RecordLine;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -28,7 +28,11 @@ export function runsIn(out: string, { clock, redactor }: { clock: Clock; redacto
     try {
       await rm(folder.stop, { force: true });
       const setAside = mode === 'append' ? await setTornAside(folder.journal) : undefined;
-      const journal = await JournalFile.open(folder.journal, clock, mode);
+      const journal = await JournalFile.open(folder.journal, {
+        clock,
+        redact: (text) => redactor.text(text),
+        mode,
+      });
       const evidence = new EvidenceFolder(folder.evidence, redactor);
       return {
         id: folder.id,
