@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { elapsed, formatDuration, instant, parseInstant } from '../../../runner/domain/time.ts';
+import { elapsed, formatDuration, instant, parseInstant, shift } from '../../../runner/domain/time.ts';
 import type { Instant } from '../../../runner/domain/time.ts';
 import { SiemFailure } from '../../../runner/ports.ts';
 import type { Clock } from '../../../runner/ports.ts';
@@ -12,7 +12,7 @@ const deadAfterMs = 5_000;
 const heartbeatSchema = z.object({ '@timestamp': z.string() });
 
 /**
- * The SIEM's own time, from its heartbeat; undefined when the folder has none. Throws {@link SiemFailure} when the heartbeat
+ * What time it is at the SIEM now, by its heartbeat; undefined when the folder has none. Throws {@link SiemFailure} when the heartbeat
  * is old, by the file's own time, since the SIEM's clock may be wrong.
  */
 export async function readHeartbeat(folder: string, clock: Clock, signal: AbortSignal): Promise<Instant | undefined> {
@@ -35,7 +35,8 @@ export async function readHeartbeat(folder: string, clock: Clock, signal: AbortS
     );
   const time = timeIn(text);
   if (time === undefined) throw new SiemFailure('protocol', `${file} holds no @timestamp with its zone`);
-  return time;
+  // The heartbeat is as old as its file: that much later it is there by now.
+  return shift(time, Math.max(0, silentMs));
 }
 
 function timeIn(heartbeat: string): Instant | undefined {
