@@ -1,11 +1,16 @@
 def behaviour(arguments):
-    """Connects once to a listener of its own on loopback; nothing is sent."""
+    """Connects once to each of as many own listeners on loopback as a number among the arguments says, or to one."""
     import socket
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.bind(('127.0.0.1', 0))
-    listener.listen(1)
-    port = listener.getsockname()[1]
-    client = socket.create_connection(('127.0.0.1', port), 5)
-    client.close()
-    listener.close()
-    return {'did': 'connected to an own loopback port', 'destinations': ['127.0.0.1:%d' % port]}
+    count = next((int(one) for one in arguments if one in ('2', '3', '4')), 1)
+    destinations = []
+    for _ in range(count):
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            listener.bind(('127.0.0.1', 0))
+            listener.listen(1)
+            address = listener.getsockname()
+            socket.create_connection(address, 5).close()
+            destinations.append('%s:%d' % address)
+        finally:
+            listener.close()
+    return {'did': 'connected to %d own loopback ports; nothing was sent' % count, 'destinations': destinations}
