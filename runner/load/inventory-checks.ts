@@ -35,7 +35,7 @@ export function inventoryProblems(
   for (const list of ['windows', 'targets', 'siems']) checkUnique(source, [list], 'id', report);
   const siems = idsOf(source, 'siems');
   checkGroups(source, entries, report);
-  for (const window of entries.windows) checkWindow(window, report);
+  for (const window of entries.windows) checkWindow(source, window, report);
   for (const { path, fields } of entries.targets) {
     checkUnique(source, [...path, 'accounts'], 'name', report);
     for (const siem of Object.keys(fields.names ?? {}))
@@ -65,7 +65,7 @@ function checkUnique(source: SourceFile, path: Path, key: string, report: Report
         [...path, index, key],
         'INVENTORY_DUPLICATE',
         `a second entry with this ${key}`,
-        `give each a ${key} of its own`,
+        `give each one its own ${key}`,
       );
     seen.add(value.toLowerCase());
   }
@@ -98,11 +98,12 @@ function checkGroups(source: SourceFile, { windows, targets }: InventoryEntries,
       );
 }
 
-function checkWindow({ path, fields }: Entry<'windows'>, report: Report): void {
+function checkWindow(source: SourceFile, { path, fields }: Entry<'windows'>, report: Report): void {
   const { span, weekly, freezes = [] } = fields;
   if (span !== undefined && weekly !== undefined)
     report([...path, 'weekly'], 'INVENTORY_WINDOW', 'a window with both span and weekly', 'make it two windows');
-  if (fields.id !== undefined && span === undefined && weekly === undefined)
+  const says = (key: string): boolean => valueAt(source.value, [...path, key]) !== undefined;
+  if (!says('span') && !says('weekly'))
     report(
       path,
       'INVENTORY_WINDOW',

@@ -4,6 +4,8 @@ import type { Problem } from './problem.ts';
 import { type Path, type Position, readBytes, refuse, type SourceRead } from './source-file.ts';
 import { toPlain } from './yaml-value.ts';
 
+const maxSyntaxProblems = 5;
+
 /**
  * Reads one YAML 1.2 file of at most `maxBytes`. Never throws for what a file can hold: an unreadable, too large, binary or
  * malformed file is a list of problems.
@@ -54,7 +56,14 @@ export function readYaml(bytes: Uint8Array, file: string): SourceRead {
       'more than one document',
       'remove the --- line, or make it two files',
     );
-  for (const error of document.errors) report(error.pos[0], ...syntaxProblem(error));
+  // One broken bracket is followed by errors about all that is behind it: the first of each line, of a few lines, is enough.
+  const linesTold = new Set<number>();
+  for (const error of document.errors) {
+    const { line } = position(error.pos[0]);
+    if (linesTold.has(line) || linesTold.size >= maxSyntaxProblems) continue;
+    linesTold.add(line);
+    report(error.pos[0], ...syntaxProblem(error));
+  }
   if (document.directives?.yaml.explicit === true)
     report(0, 'YAML_DIRECTIVE', 'a %YAML directive', 'remove it: files are read as YAML 1.2');
   const understood = (): boolean => problems.every((problem) => problem.code === 'YAML_DUPLICATE_KEY');

@@ -273,7 +273,7 @@ t.test('scenario: everything that is wrong with a file is told at once, also bes
 t.test('scenario: hints name what is meant', (test) => {
   const hintOf = (from: string, to: string): string =>
     read(edited(scenarioText, from, to)).problems.find(({ code }) => code !== 'KEY_MISSING')?.hint ?? '';
-  test.match(hintOf('why: a', 'wyh: a'), 'did you mean why? known: analytic, channel, creates');
+  test.match(hintOf('why: a', 'whyy: a'), 'did you mean why? known: analytic, channel, creates');
   test.equal(
     hintOf('purpose: emulation', 'purpose: emulate'),
     'did you mean emulation? known: control, emulation, twin',
