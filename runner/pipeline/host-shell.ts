@@ -71,7 +71,9 @@ export function addCrontabLine(line: string): Command {
 /** Carries out clean-up steps and says of each whether it is done; what is left is said with the shell's own words. */
 export function cleanUp(steps: readonly CleanupStep[]): Command {
   return script(
-    `while IFS= read -r op && IFS= read -r a; do case $op in
+    `n='
+'
+while IFS= read -r op && IFS= read -r a; do case $op in
 end-processes)
  t=0; while p=$(printf '%s\\n' "$a" | grep -lasF -f - /proc/[0-9]*/cmdline 2>/dev/null); [ -n "$p" ] && [ $t -lt 5 ]; do
   for f in $p; do f=\${f#/proc/}; kill -KILL "\${f%/cmdline}" 2>/dev/null; done; t=$((t + 1)); [ $t -lt 2 ] || sleep 0.2; done
@@ -79,9 +81,11 @@ end-processes)
 remove) e=$(rm -rf -- "$a" 2>&1 </dev/null); if [ -e "$a" ] || [ -L "$a" ]; then echo "left $op $a: $(printf %s "$e" | tr '\\n' ' ')"; else echo "done $op $a"; fi;;
 remove-if-empty) rmdir -- "$a" 2>/dev/null; echo "done $op $a";;
 remove-crontab-line)
- if crontab -l 2>/dev/null | grep -Fqx -- "$a"; then
-  k=$(crontab -l | grep -Fvx -- "$a"; echo .); if [ "$k" = . ]; then crontab -r; else printf %s "\${k%.}" | crontab -; fi; fi
- if crontab -l 2>/dev/null | grep -Fqx -- "$a"; then echo "left $op $a: it is still in the crontab"; else echo "done $op"; fi;;
+ t=$(crontab -l 2>/dev/null; echo .); t=\${t%.}
+ case $n$t$n in *"$n$a$n"*)
+  k=$(printf %s "$t" | while IFS= read -r x || [ -n "$x" ]; do [ "$x" = "$a" ] || printf '%s\\n' "$x"; done; echo .)
+  if [ "$k" = . ]; then crontab -r; else printf %s "\${k%.}" | crontab -; fi; t=$(crontab -l 2>/dev/null);; esac
+ case $n$t$n in *"$n$a$n"*) echo "left $op $a: it is still in the crontab";; *) echo "done $op";; esac;;
 esac; done`,
     steps.flatMap((step) => [step.kind, argument(step)]),
   );
