@@ -15,8 +15,11 @@ type State = {
 
 type Verdict = 'match' | 'no match';
 
-/** Beyond this many states all are forgotten and made anew as needed, so that memory stays bounded. */
-const maxStates = 256;
+/**
+ * States are kept until they hold this many numbers together (some megabytes); then all are forgotten and made anew as
+ * needed.
+ */
+const maxKept = 200_000;
 
 /**
  * Searches texts for a match in time linear in their length, whatever the expression: a deterministic automaton, of
@@ -35,6 +38,7 @@ export class RegexAutomaton {
   readonly #end: number;
   readonly #start: State;
   readonly #states = new Map<string, State>();
+  #kept = 0;
 
   constructor(program: RegexProgram) {
     this.#program = program;
@@ -71,18 +75,17 @@ export class RegexAutomaton {
     const after = this.#symbols[symbol] ?? 'edge';
     const unitClass = symbol === this.#lastNewline ? this.#newline : symbol;
     // A match may begin at any character, so the start is always among the places to be.
-    const taken = new Set([this.#program.start]);
+    const taken = new Uint8Array(this.#program.instructions.length);
+    taken[this.#program.start] = 1;
     for (const at of this.#reachable(from, after)) {
       const instruction = this.#program.instructions[at];
       if (instruction?.kind === 'match') return 'match';
-      if (instruction?.kind === 'take' && this.#memberships[at]?.[unitClass] === true) taken.add(instruction.next);
+      if (instruction?.kind === 'take' && this.#memberships[at]?.[unitClass] === true) taken[instruction.next] = 1;
     }
-    return symbol === this.#end
-      ? 'no match'
-      : this.#stateFor(
-          [...taken].sort((a, b) => a - b),
-          after,
-        );
+    if (symbol === this.#end) return 'no match';
+    const at: number[] = [];
+    for (let one = 0; one < taken.length; one++) if (taken[one] === 1) at.push(one);
+    return this.#stateFor(at, after);
   }
 
   /** The instructions that can be reached without taking a character. */
@@ -97,10 +100,12 @@ export class RegexAutomaton {
   }
 
   #stateFor(at: readonly number[], before: Neighbour): State {
-    const key = `${before} ${at.join(' ')}`;
+    // Cheaper than digits, and instructions are few enough to be code units.
+    const key = before + String.fromCharCode(...at);
     const known = this.#states.get(key);
     if (known !== undefined) return known;
-    if (this.#states.size >= maxStates) this.#forget();
+    this.#kept += at.length + this.#symbols.length;
+    if (this.#kept > maxKept) this.#forget();
     const state: State = { at, before, next: [] };
     this.#states.set(key, state);
     return state;
@@ -109,6 +114,7 @@ export class RegexAutomaton {
   /** States are held by those that lead to them, so the start's own way on has to be cut too. */
   #forget(): void {
     this.#states.clear();
+    this.#kept = 0;
     this.#start.next.length = 0;
   }
 }
