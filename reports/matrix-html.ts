@@ -12,18 +12,16 @@ import { anchorsOf } from './shared/anchors.ts';
 import { Rendered, renderTemplate } from './shared/template.ts';
 import { scoreWords, stanceWords, type ShownVerdict, verdictWords } from './shared/words.ts';
 
-const page = 'matrix-html.mustache';
-const style = 'matrix-html.css';
-const script = 'matrix-html.js.mustache';
+const page = 'matrix/page.mustache';
+const styles = ['base', 'result', 'strategy', 'scenarios', 'dossier', 'media'].map((name) => `matrix/${name}.css`);
+const script = 'matrix/script.js.mustache';
 
 /**
- * What the page's own content security policy lets run: these two texts and nothing else. Kept as constants, since a
- * report computes no hashes; a test compares them with the files and prints the right values.
+ * What the page's own content security policy lets run: the texts of `styles` one after another, `script`, and nothing
+ * else. Kept as constants, since a report computes no hashes; a test compares them and prints the right values.
  */
-export const allowed = {
-  [style]: 'sha256-o9vALNhOitnsYAqZDUExI7VitpqFSme6jch8y3EJb/g=',
-  [script]: 'sha256-HSMkG0fFsysfHs4h9LO6HkhkApXJCDsbJtRFakML4T8=',
-} as const;
+const styleHash = 'sha256-E7KkEOLp0D/QsDQfk+K2dRd5PnFHIP0//m9pD2rR4yo=';
+const scriptHash = 'sha256-HSMkG0fFsysfHs4h9LO6HkhkApXJCDsbJtRFakML4T8=';
 
 /** DET0063 against verdicts, on one self-contained page: no request, readable without the script. */
 const plugin: ReportPlugin = {
@@ -31,13 +29,13 @@ const plugin: ReportPlugin = {
   summary: 'the coverage matrix with the evidence behind every cell, as one self-contained page (matrix.html)',
   templates: [
     page,
-    'matrix-html-badge.mustache',
-    'matrix-html-dossier.mustache',
-    'matrix-html-evidence.mustache',
-    'matrix-html-finding.mustache',
-    'matrix-html-icons.mustache',
-    'matrix-html-source.mustache',
-    style,
+    'matrix/badge.mustache',
+    'matrix/dossier.mustache',
+    'matrix/evidence.mustache',
+    'matrix/finding.mustache',
+    'matrix/icons.mustache',
+    'matrix/source.mustache',
+    ...styles,
     script,
   ],
   open: (templates) => ({
@@ -58,9 +56,9 @@ function view(run: RunReport, templates: ReadonlyMap<string, string>): object {
   const tables = scenarioTables(run, anchors);
   const { technique, strategy: facts } = run.attack;
   return {
-    styleHash: allowed[style],
-    scriptHash: allowed[script],
-    style: new Rendered(templates.get(style) ?? ''),
+    styleHash,
+    scriptHash,
+    style: new Rendered(styles.map((name) => templates.get(name) ?? '').join('')),
     script: new Rendered(templates.get(script) ?? ''),
     strategyId: facts.id,
     runId: run.run.id,

@@ -7,6 +7,7 @@ import { type Finding, findings, placeOf, titleOf } from './shared/findings.ts';
 import { clockWords, utcSeconds } from './shared/times.ts';
 import { visible } from './shared/visible.ts';
 import { exitWords, hopWords, platformWords } from './shared/words.ts';
+import { type Paint, paints, type Paints } from './terminal/paint.ts';
 import { scenarioTable } from './terminal/table.ts';
 
 export type SummaryOptions = {
@@ -17,9 +18,6 @@ export type SummaryOptions = {
   /** Where the page with the evidence is, for the last lines. */
   readonly page?: string;
 };
-
-type Paint = (text: string) => string;
-export type Paints = { readonly bold: Paint; readonly dim: Paint; readonly bad: Paint; readonly unsure: Paint };
 
 /** What a run came to, for people: plain lines without a line feed at the end of the last one. Pure. */
 export function renderSummary(run: RunReport, options: SummaryOptions): string {
@@ -62,14 +60,6 @@ const plugin: ReportPlugin = {
   }),
 };
 export default plugin;
-
-function paints(color: boolean): Paints {
-  const style =
-    (on: number, off: number): Paint =>
-    (text) =>
-      color ? `\u001b[${on}m${text}\u001b[${off}m` : text;
-  return { bold: style(1, 22), dim: style(2, 22), bad: style(31, 39), unsure: style(33, 39) };
-}
 
 function titled(text: string, width: number, color: Paint): string[] {
   return wrap(visible(text), width).map(color);

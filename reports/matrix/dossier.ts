@@ -1,41 +1,11 @@
 import type { CommandRecord, Execution, Exit, ReceiptLine } from '../../runner/domain/execution.ts';
-import type { SiemExpectation } from '../../runner/domain/plan.ts';
-import type { Assessment, ExecutionReport, RunReport } from '../../runner/domain/run-report.ts';
+import type { ExecutionReport, RunReport } from '../../runner/domain/run-report.ts';
 import { elapsed, formatDuration } from '../../runner/domain/time.ts';
 import { reasonLine, titleOf } from '../shared/findings.ts';
 import { clockWords, utc } from '../shared/times.ts';
-import { hopWords, scoreWords, stanceWords } from '../shared/words.ts';
+import { type AssessmentView, assessmentView, type Named } from './assessment.ts';
 import { badge, type Badge } from './badge.ts';
 import type { EvidenceBook, EvidenceView } from './evidence.ts';
-import { type HopView, waterfall } from './waterfall.ts';
-
-type Named = { readonly name: string; readonly value: string };
-
-export type AssessmentView = {
-  readonly siem: string;
-  readonly unqualified: boolean;
-  readonly badge: Badge;
-  readonly score: Assessment['score'];
-  readonly scoreWord: string;
-  readonly sentence: string;
-  readonly why: string | false;
-  readonly broke: string | false;
-  readonly expected: readonly Named[];
-  readonly notes: readonly string[];
-  readonly hops: readonly HopView[];
-  readonly prevented: { readonly line: string; readonly evidence: readonly EvidenceView[] } | false;
-  readonly alerts:
-    | {
-        readonly rows: readonly {
-          readonly alert: string;
-          readonly rule: string;
-          readonly grade: string;
-          readonly after: string;
-        }[];
-      }
-    | false;
-  readonly alertsRead: { readonly line: string; readonly evidence: readonly EvidenceView[] };
-};
 
 /** One execution with everything behind its verdicts. */
 export type Dossier = {
@@ -47,7 +17,7 @@ export type Dossier = {
   readonly badges: readonly Badge[];
   readonly assessments: readonly AssessmentView[];
   readonly notRun: string | false;
-  readonly facts: readonly Named[];
+  readonly facts: { readonly rows: readonly Named[] } | false;
   readonly commands: readonly CommandView[];
   readonly receipt: { readonly rows: readonly Named[]; readonly evidence: readonly EvidenceView[] } | false;
   readonly cleanup: { readonly done: readonly string[]; readonly leftBehind: readonly string[] } | false;
@@ -82,9 +52,9 @@ export function dossier(
     standIn: target?.fidelity === 'stand-in',
     badges:
       report.assessments.length === 0 ? [badge('not-tested')] : report.assessments.map(({ verdict }) => badge(verdict)),
-    assessments: report.assessments.map((one) => assessed(one, receipt, run, book)),
+    assessments: report.assessments.map((one) => assessmentView(one, receipt, run, book)),
     notRun: execution === undefined ? 'The run ended before its turn, so nothing is known of it.' : false,
-    facts: execution === undefined ? [] : executionFacts(report, execution),
+    facts: execution === undefined ? false : { rows: executionFacts(report, execution) },
     commands: execution?.commands.map((command) => commandView(command, book)) ?? [],
     receipt:
       receipt === undefined
@@ -104,91 +74,6 @@ export function dossier(
             leftBehind: execution.cleanup.leftBehind.map(({ what, because, hint }) => `${what}: ${because}. ${hint}`),
           },
   };
-}
-
-function assessed(
-  assessment: Assessment,
-  receipt: ReceiptLine | undefined,
-  run: RunReport,
-  book: EvidenceBook,
-): AssessmentView {
-  const { facts, brokeAt, why, byReferenceRule } = assessment;
-  const harness = facts.byHarness.map(
-    (rule) => `Rule ${rule} also fires on the harness itself, so its alerts are shown and not counted.`,
-  );
-  const read = facts.alertsRead;
-  return {
-    siem: assessment.siem,
-    unqualified: run.siems.find(({ id }) => id === assessment.siem)?.qualified === false,
-    badge: badge(assessment.verdict),
-    score: assessment.score,
-    scoreWord: scoreWords[assessment.score],
-    sentence: assessment.sentence,
-    why: why === undefined ? false : reasonLine(why),
-    broke:
-      brokeAt === undefined ? false : `The pipeline broke at “${hopWords[brokeAt].name}”: ${hopWords[brokeAt].broke}.`,
-    expected: expectedRows(assessment.expect),
-    notes: [
-      ...(byReferenceRule
-        ? ['Detected by a reference rule that detproof ships; counted apart from the site’s own rules.']
-        : []),
-      ...harness,
-      ...assessment.notes,
-    ],
-    hops: waterfall(assessment, receipt, book),
-    prevented:
-      facts.prevented.is === 'yes'
-        ? {
-            line: facts.prevented.evidence.map(({ sign }) => sign).join('; '),
-            evidence: facts.prevented.evidence.map(({ evidence }) => book.show('block sign', evidence)),
-          }
-        : false,
-    alerts:
-      facts.alerts.length === 0
-        ? false
-        : {
-            rows: facts.alerts.map(({ alert, rule, grade, latencyMs }) => ({
-              alert,
-              rule,
-              grade,
-              after: formatDuration(latencyMs),
-            })),
-          },
-    alertsRead: {
-      line:
-        read.is === 'yes'
-          ? 'Every alert could be read, over the whole time.'
-          : read.is === 'unknown'
-            ? `Not every alert could be read: ${reasonLine(read.why)}`
-            : read.is === 'not-asked'
-              ? `Not asked: ${read.because}`
-              : '',
-      evidence: read.is === 'yes' ? read.evidence.map((ref) => book.show('query and answer', ref)) : [],
-    },
-  };
-}
-
-function expectedRows(expect: SiemExpectation): Named[] {
-  return [
-    { name: 'stance', value: stanceWords[expect.stance] },
-    ...(expect.because === undefined ? [] : [{ name: 'because', value: expect.because }]),
-    ...(expect.owner === undefined ? [] : [{ name: 'owner', value: expect.owner }]),
-    ...(expect.until === undefined ? [] : [{ name: 'excused until', value: expect.until }]),
-    { name: 'event from', value: `${expect.sources.join(', ')}, within ${formatDuration(expect.eventWithin)}` },
-    { name: 'with context', value: expect.context.join(', ') || 'none required' },
-    {
-      name: 'alert by',
-      value:
-        expect.rules.length === 0
-          ? 'no rule may fire'
-          : `${expect.rules.join(' or ')}, within ${formatDuration(expect.alertWithin)}`,
-    },
-    { name: 'asked for', value: `${formatDuration(expect.observeFor)} after the execution ended` },
-    {
-      name: 'alert counts when',
-      value: expect.attribution === 'exact' ? 'attributed exactly' : 'attributed exactly or correlated',
-    },
-  ];
 }
 
 function executionFacts({ plan }: ExecutionReport, execution: Execution): Named[] {

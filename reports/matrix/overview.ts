@@ -5,7 +5,7 @@ import { base, fraction, percentage } from '../shared/figures.ts';
 import { utcSeconds } from '../shared/times.ts';
 import { exitWords, platformWords } from '../shared/words.ts';
 
-export type FigureView = {
+type FigureView = {
   readonly label: string;
   readonly note: string;
   readonly fraction: string;
@@ -108,6 +108,7 @@ function figuresOf(run: RunReport, siem: string): Omit<Overview['siems'][number]
         : `Time to alert: median ${formatDuration(latency.median)}, 90th percentile ${formatDuration(latency.p90)}, longest ${formatDuration(latency.max)}.`,
     funnel: funnel(run, siem),
     platforms: Object.entries(figures.byPlatform)
+      .filter(([, { detected }]) => detected.hostsInScope > 0)
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([platform, { detected, elements }]) => ({
         platform: platformWords[platform as keyof typeof platformWords],
@@ -118,7 +119,7 @@ function figuresOf(run: RunReport, siem: string): Omit<Overview['siems'][number]
 }
 
 /** A figure in one line: `4 of 13 (31 %), 3 inconclusive, 1 not tested, hosts 2 of 3`. */
-export function sentence(figure: Figure): string {
+function sentence(figure: Figure): string {
   const percent = percentage(figure);
   return `${fraction(figure)}${percent === undefined ? '' : ` (${percent})`}, ${base(figure)}`;
 }

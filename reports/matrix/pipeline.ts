@@ -27,7 +27,7 @@ export function hopStates({
   return hops.map((hop) => ({ hop, state: hop === brokeAt ? 'broke' : states[hop] }));
 }
 
-export type FunnelStep = {
+type FunnelStep = {
   readonly name: string;
   readonly counts: readonly { readonly kind: 'yes' | 'broke' | 'no' | 'unknown' | 'none'; readonly words: string }[];
   readonly bars: readonly { readonly kind: string; readonly y: string; readonly height: string }[];

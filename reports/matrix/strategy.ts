@@ -5,7 +5,7 @@ import { badge, type Badge } from './badge.ts';
 
 type SourceCell = SourceRow['cells'][string];
 
-export type SourceView = {
+type SourceView = {
   readonly name: string;
   readonly channel: string;
   readonly component: string;
@@ -17,7 +17,7 @@ export type SourceView = {
   }[];
 };
 
-export type AnalyticView = {
+type AnalyticView = {
   readonly id: string;
   readonly url: string | false;
   readonly platform: string;
@@ -97,7 +97,7 @@ function elementCell(siem: string, cell: Cell | undefined): AnalyticView['elemen
 }
 
 /** `worst of 4: 3 logged, 1 detected`, the most frequent first. */
-export function countWords(cell: Cell): string {
+function countWords(cell: Cell): string {
   const counts = Object.entries(cell.counts).sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
   const standIns = cell.standIns === 0 ? [] : [`${cell.standIns} on a stand-in`];
   const all = [...counts.map(([verdict, count]) => `${count} ${verdict}`), ...standIns].join(', ');

@@ -27,7 +27,7 @@ export function base(figure: Figure): string {
   return `${grouped(figure.inconclusive)} inconclusive, ${grouped(figure.notTested)} not tested, hosts ${hosts(figure)}`;
 }
 
-export function hosts(figure: Figure): string {
+function hosts(figure: Figure): string {
   return `${grouped(figure.hostsTested)} of ${grouped(figure.hostsInScope)}`;
 }
 

@@ -1,4 +1,4 @@
-import type { Assessment, Cell, RunReport, ScenarioRow } from '../../runner/domain/run-report.ts';
+import type { Assessment, Cell, ExecutionReport, RunReport, ScenarioRow } from '../../runner/domain/run-report.ts';
 import type { Purpose } from '../../runner/domain/scenario.ts';
 import { formatDuration } from '../../runner/domain/time.ts';
 import { columns, fit, wrap } from '../shared/columns.ts';
@@ -6,7 +6,7 @@ import { isDeclared, titleOf } from '../shared/findings.ts';
 import { rowGroups } from '../shared/rows.ts';
 import { visible } from '../shared/visible.ts';
 import { verdictWords } from '../shared/words.ts';
-import type { Paints } from '../terminal.ts';
+import type { Paints } from './paint.ts';
 
 const headings: Readonly<Record<Purpose, string>> = {
   emulation: 'EMULATIONS (a rule should fire)',
@@ -23,6 +23,7 @@ const labelAtLeast = 30;
 export function scenarioTable(run: RunReport, purpose: Purpose, width: number, paint: Paints): string[] {
   const groups = rowGroups(run, purpose);
   if (groups.length === 0) return [];
+  const reports = new Map(run.executions.map((report) => [report.plan.id, report]));
   const rows = groups.flatMap((group) => group.rows);
   const all = run.targets
     .filter(({ id }) => rows.some((row) => Object.hasOwn(row.cells, id)))
@@ -37,7 +38,7 @@ export function scenarioTable(run: RunReport, purpose: Purpose, width: number, p
       })),
     );
   const cellOf = (row: ScenarioRow, column: Column): Text =>
-    cellText(run, row.cells[column.target]?.[column.siem], column.siem);
+    cellText(reports, row.cells[column.target]?.[column.siem], column.siem);
   const wanted = Math.max(
     12,
     ...all.flatMap((column) => [columns(column.heading), ...rows.map((row) => columns(cellOf(row, column).text))]),
@@ -85,11 +86,11 @@ function inColumn(text: string, width: number, color: Paints['bold']): string {
 }
 
 /** `! missed`, `  detected 4.2 s`: a sign for the score, the verdict, the time to alert when there is one execution. */
-function cellText(run: RunReport, cell: Cell | undefined, siem: string): Text {
+function cellText(reports: ReadonlyMap<string, ExecutionReport>, cell: Cell | undefined, siem: string): Text {
   if (cell === undefined) return { text: '  .', tone: 'plain' };
-  const assessments = run.executions
-    .filter(({ plan }) => cell.executions.includes(plan.id))
-    .flatMap((report) => report.assessments.filter((one) => one.siem === siem));
+  const assessments = cell.executions.flatMap((id) =>
+    (reports.get(id)?.assessments ?? []).filter((one) => one.siem === siem),
+  );
   const [only] = assessments;
   const latency =
     assessments.length === 1 && only?.alertLatencyMs !== undefined ? ` ${formatDuration(only.alertLatencyMs)}` : '';

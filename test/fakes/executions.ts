@@ -23,7 +23,7 @@ const letters = (text: string, length: number): string =>
     .digest('hex')
     .replace(/\d/g, (digit) => 'ghijklmnop'.charAt(Number(digit)))
     .slice(0, length);
-export const markerOf = (execution: string): string => letters(execution, 24);
+const markerOf = (execution: string): string => letters(execution, 24);
 
 export type Spec = {
   readonly scenario: string;

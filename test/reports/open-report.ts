@@ -3,7 +3,7 @@ import type { Reporter, ReportPlugin } from '../../runner/ports.ts';
 
 const folder = new URL('../../reports/', import.meta.url);
 
-export function templateText(name: string): Promise<string> {
+function templateText(name: string): Promise<string> {
   return readFile(new URL(name, folder), 'utf8');
 }
 
