@@ -40,7 +40,7 @@ def image(pid, uid):
     try:
         if os.stat("/proc/%d" % pid).st_uid != uid:
             return {}
-        return {"executable": os.readlink("/proc/%d/exe" % pid)}
+        return {"executable": os.readlink("/proc/%d/exe" % pid).replace(" (deleted)", "")}
     except OSError:
         return {}
 
