@@ -28,13 +28,12 @@ async function markers(out: string): Promise<ReadonlyMap<string, ReadonlySet<str
 function starts(lab: Lab, marker: string): number {
   const pids = readFileSync(join(lab.stateDir, 'siem/events.ndjson'), 'utf8')
     .split('\n')
-    .filter(
-      (line) =>
-        line.includes(`"${marker}"`) &&
-        line.includes('auditd.execve') &&
-        /"executable":"[^"]*(python|\/home\/)/.test(line),
+    .filter((line) => line.includes(`"${marker}"`) && line.includes('auditd.execve'))
+    .map(
+      (line) => (JSON.parse(line) as { process: { pid: number; executable: string; args: readonly string[] } }).process,
     )
-    .map((line) => (JSON.parse(line) as { process: { pid: number } }).process.pid);
+    .filter(({ executable, args }) => /python|^\/home\//.test(executable) && args.includes(marker))
+    .map(({ pid }) => pid);
   return new Set(pids).size;
 }
 

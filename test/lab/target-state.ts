@@ -30,7 +30,8 @@ export function processesOf(uid: number): readonly string[] {
       try {
         const own = new RegExp(`^Uid:\\s+${uid}\\s`, 'm').test(readFileSync(`/proc/${pid}/status`, 'utf8'));
         const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
-        return own && !line.startsWith('sshd:') ? [line] : [];
+        // A process without a command line has ended, and waits to be collected.
+        return own && line !== '' && !line.startsWith('sshd:') ? [line] : [];
       } catch {
         return [];
       }

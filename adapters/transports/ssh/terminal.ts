@@ -36,9 +36,12 @@ export class Terminal {
     });
   }
 
-  /** Waits for the shell to be there, whatever greets first. `PROMPT_COMMAND` (bash) could undo the prompt. */
+  /**
+   * Waits for the shell to be there, whatever greets first. `PROMPT_COMMAND` (bash) could undo the prompt, and a history file
+   * would be left behind.
+   */
   async begin(): Promise<Shown> {
-    return this.type(`unset PROMPT_COMMAND; PS1='${this.#words[0]}$$ $?${this.#words[1]}' PS2=`);
+    return this.type(`unset PROMPT_COMMAND HISTFILE; PS1='${this.#words[0]}$$ $?${this.#words[1]}' PS2=`);
   }
 
   /** Types lines; resolves when the prompt is there again. One at a time. */
