@@ -11,15 +11,26 @@ const clockTime = z
 
 export const weekDays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
 
-export const engagementSection = z.strictObject({
+const engagementSection = z.strictObject({
   id: idText,
-  authorizedBy: line(200),
-  contacts: z.array(line(200)).min(1, 'name at least one person to call').max(50),
+  authorizedBy: line(200).describe('Who allowed this engagement'),
+  contacts: z
+    .array(line(200))
+    .min(1, 'name at least one person to call')
+    .max(50)
+    .describe('Whom to call when something goes wrong'),
   changeTicket: line(100).exactOptional(),
-  allowedSigners: line(1_000).exactOptional(),
-  signedPlans: z.boolean().default(false),
-  neverTouch: z.array(line(253)).max(10_000).default([]),
-  sink: z.union([z.literal('loopback'), hostName]).default('loopback'),
+  allowedSigners: line(1_000).describe('File with the keys of those who may approve plans').exactOptional(),
+  signedPlans: z.boolean().default(false).describe('true: no plan runs without the signature of an approver'),
+  neverTouch: z
+    .array(line(253))
+    .max(10_000)
+    .default([])
+    .describe('Ids, names and addresses that are refused, whatever else is said'),
+  sink: z
+    .union([z.literal('loopback'), hostName])
+    .default('loopback')
+    .describe('Where payloads may connect to'),
 });
 
 export const windowEntry = z.strictObject({
@@ -35,7 +46,7 @@ export const windowEntry = z.strictObject({
     })
     .exactOptional(),
   freezes: z.array(z.strictObject({ ...span.shape, because: line(200) })).default([]),
-  cleanupReserve: durationText('0s', '1d').prefault('5m'),
+  cleanupReserve: durationText('0s', '1d').prefault('5m').describe('Kept free for clean-up before the window closes'),
 });
 
 export const targetEntry = z.strictObject({
@@ -66,17 +77,20 @@ export const targetEntry = z.strictObject({
   names: z
     .record(z.string(), z.array(hostName).min(1, 'give at least one name, or leave the SIEM out'))
     .refine((names) => Object.keys(names).length > 0, 'say under which names a SIEM knows the host: { SIEM: [NAME] }'),
-  fidelity: z.enum(['real', 'stand-in']),
+  fidelity: z.enum(['real', 'stand-in']).describe('A stand-in for another platform never counts'),
   parallel: z.number().int().min(1).max(8, "use at most 8: sshd's own limit is 10 sessions per connection").default(4),
 });
 
-export const siemEntry = z.looseObject({ id: idText, kind: z.string() });
+const siemEntry = z.looseObject({ id: idText, kind: z.string() });
 
 /** An id, or a pattern with `*`. */
 const pattern = line(200).regex(/^[^*]*(?:\*[^*]*){0,4}$/, 'use at most four *');
 
 export const overlayEntry = z.strictObject({
-  scenarios: z.array(pattern).min(1, "name at least one scenario, or '*' for all"),
+  scenarios: z
+    .array(pattern)
+    .min(1, "name at least one scenario, or '*' for all")
+    .describe('Ids, with * for any text; of the entries that match, the last wins, field by field'),
   roles: z.array(idText).min(1, 'name a role, or leave the key out').exactOptional(),
   siems: z.array(idText).min(1, 'name a SIEM, or leave the key out').exactOptional(),
   rule: ruleId.exactOptional(),
@@ -85,13 +99,20 @@ export const overlayEntry = z.strictObject({
   because: prose(500).exactOptional(),
   owner: line(200).exactOptional(),
   until: dateText.exactOptional(),
-  within: durationText('1s', '7d').exactOptional(),
-  observeFor: durationText('1s', '7d').exactOptional(),
-  attribution: z.enum(['exact', 'correlated']).exactOptional(),
-  notCollected: z.array(line(300)).min(1, 'name a log source, or leave the key out').exactOptional(),
+  within: durationText('1s', '7d').describe('How fast an alert must be there').exactOptional(),
+  observeFor: durationText('1s', '7d').describe('How long to keep asking').exactOptional(),
+  attribution: z
+    .enum(['exact', 'correlated'])
+    .describe('correlated: alerts that are tied by host, process and time count too')
+    .exactOptional(),
+  notCollected: z
+    .array(line(300))
+    .min(1, 'name a log source, or leave the key out')
+    .describe('Log sources that this site does not collect')
+    .exactOptional(),
 });
 
-export const limitsSection = z.strictObject({
+const limitsSection = z.strictObject({
   hosts: z.number().int().min(1).max(10_000).default(8),
   perZone: z.number().int().min(1).max(10_000).default(8),
 });

@@ -74,7 +74,7 @@ export function kindOf(value: unknown): string {
 }
 
 /** The known word that is nearest to `word`, if it is near enough to be a slip of the pen. */
-export function nearest(word: string, known: Iterable<string>): string | undefined {
+function nearest(word: string, known: Iterable<string>): string | undefined {
   let best: { readonly word: string; readonly distance: number } | undefined;
   for (const candidate of known) {
     const distance = editDistance(word.slice(0, 80).toLowerCase(), candidate.slice(0, 80).toLowerCase());

@@ -37,7 +37,6 @@ t.test('readYaml: what is no plain YAML file is refused at its place', (test) =>
     ['a: 1\nb: \0\n', 'FILE_BINARY 2:4'],
     [new Uint8Array([0x61, 0x3a, 0x20, 0xff]), 'FILE_NOT_UTF8 1:1'],
     [new Uint8Array([0xff, 0xfe, 0x61, 0x00]), 'FILE_NOT_UTF8 1:1'],
-    ['['.repeat(100_000), 'YAML_SYNTAX 1:804'],
     ['a: [\nb: ]\nc: "\\q"\n', 'YAML_SYNTAX 2:1', 'YAML_SYNTAX 3:1'],
     [`a: ${'['.repeat(70)}${']'.repeat(70)}`, 'YAML_TOO_LARGE 1:68'],
   ];
@@ -46,6 +45,8 @@ t.test('readYaml: what is no plain YAML file is refused at its place', (test) =>
     test.same(places(problems), expected, String(text).slice(0, 40));
     test.ok(problems.every(({ hint }) => hint !== ''));
   }
+  // How deep the parser goes depends on the stack.
+  test.match(yaml('['.repeat(100_000)).problems, [{ code: 'YAML_SYNTAX', line: 1 }]);
   test.end();
 });
 

@@ -56,6 +56,7 @@ const textMutation: fc.Arbitrary<(text: string) => Uint8Array> = fc.oneof(
   characters((text, at, piece) => text.slice(0, at) + piece + text.slice(at + 1)),
   fc.tuple(fc.nat(), fc.uint8Array({ minLength: 1, maxLength: 8 })).map(([seed, noise]) => (text: string) => {
     const bytes = new TextEncoder().encode(text);
+    if (bytes.length <= noise.length) return noise;
     bytes.set(noise, seed % (bytes.length - noise.length));
     return bytes;
   }),

@@ -4,7 +4,7 @@ import { clockOffset, evidenceRef, instant, marker, reason } from './base.ts';
 import { heldTo } from './held-to.ts';
 import { channel } from './plan.ts';
 
-export const receiptLine = heldTo<ReceiptLine>()(
+const receiptLine = heldTo<ReceiptLine>()(
   z
     .strictObject({
       receipt: z.enum(['started', 'finished']),
@@ -28,7 +28,7 @@ export const receiptLine = heldTo<ReceiptLine>()(
     .meta({ id: 'ReceiptLine' }),
 );
 
-export const commandRecord = heldTo<CommandRecord>()(
+const commandRecord = heldTo<CommandRecord>()(
   z
     .strictObject({
       purpose: z.string(),
@@ -60,7 +60,7 @@ export const leftBehind = heldTo<LeftBehind>()(
     .meta({ id: 'LeftBehind' }),
 );
 
-export const cleanupResult = heldTo<CleanupResult>()(
+const cleanupResult = heldTo<CleanupResult>()(
   z.strictObject({ done: z.array(z.string()), leftBehind: z.array(leftBehind) }),
 );
 

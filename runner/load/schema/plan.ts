@@ -8,7 +8,7 @@ export const channel = z.enum(['exec', 'shell']);
 export const contextField = z.enum(contextFields);
 export const purpose = z.enum(['emulation', 'twin', 'control']);
 
-export const pythonStep = heldTo<PythonStep>()(
+const pythonStep = heldTo<PythonStep>()(
   z
     .strictObject({
       script: z.string(),
