@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { elapsed, formatDuration, instant, parseInstant, shift } from '../../../runner/domain/time.ts';
@@ -17,13 +17,15 @@ const heartbeatSchema = z.object({ '@timestamp': z.string() });
  */
 export async function readHeartbeat(folder: string, clock: Clock, signal: AbortSignal): Promise<Instant | undefined> {
   const file = path.join(folder, 'heartbeat.json');
+  signal.throwIfAborted();
   let text: string;
   let writtenMs: number;
   try {
-    text = await readFile(file, { encoding: 'utf8', signal });
-    writtenMs = (await stat(file)).mtimeMs;
+    // One file for both: the heartbeat is replaced twice a second.
+    await using handle = await open(file, 'r');
+    text = await handle.readFile({ encoding: 'utf8' });
+    writtenMs = (await handle.stat()).mtimeMs;
   } catch (error) {
-    signal.throwIfAborted();
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw new SiemFailure('unreachable', `${file} cannot be read: ${(error as Error).message}`, { cause: error });
   }

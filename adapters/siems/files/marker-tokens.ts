@@ -1,5 +1,4 @@
 import type { Marker } from '../../../runner/domain/execution.ts';
-import { markerPattern } from '../../../runner/domain/execution.ts';
 import { valuesOf } from './json-fields.ts';
 import type { Document } from './json-fields.ts';
 
@@ -18,7 +17,9 @@ export const otherMarkerFields = [
 ];
 
 /** auditd writes texts that hold NUL, spaces or quotes as upper-case hex: PROCTITLE, and arguments with a blank (telemetry-fields.md, 5). */
-const hexRun = /(?<![0-9A-Za-z])(?:[0-9A-F]{2}){20,}(?![0-9A-Za-z])/g;
+const hexRun = /(?<![0-9A-Za-z])[0-9A-F]{40,}(?![0-9A-Za-z])/g;
+/** The marker's pattern (runner/domain/execution.ts) as a word of a longer text. */
+const markerWord = /(?<![0-9A-Za-z])[a-z][a-z0-9]{19,31}(?![0-9A-Za-z])/g;
 
 /**
  * Everything in these fields that could be a marker, with the first field that holds it: a run of letters and digits that
@@ -34,5 +35,5 @@ export function markerTokens(document: Document, fields: readonly string[]): Rea
 
 function tokensOf(text: string): readonly string[] {
   const decoded = (text.match(hexRun) ?? []).map((run) => Buffer.from(run, 'hex').toString('latin1'));
-  return [text, ...decoded].flatMap((one) => one.split(/[^A-Za-z0-9]+/)).filter((word) => markerPattern.test(word));
+  return [text, ...decoded].flatMap((one) => one.match(markerWord) ?? []);
 }
