@@ -100,7 +100,12 @@ function elementCell(siem: string, cell: Cell | undefined): AnalyticView['elemen
 function countWords(cell: Cell): string {
   const counts = Object.entries(cell.counts).sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
   const standIns = cell.standIns === 0 ? [] : [`${cell.standIns} on a stand-in`];
-  const all = [...counts.map(([verdict, count]) => `${count} ${verdict}`), ...standIns].join(', ');
+  const untold = cell.executions.length - counts.reduce((sum, [, count]) => sum + count, 0);
+  const all = [
+    ...counts.map(([verdict, count]) => `${count} ${verdict}`),
+    ...(untold > 0 ? [`${untold} never had a turn`] : []),
+    ...standIns,
+  ].join(', ');
   return cell.executions.length > 1 ? `worst of ${cell.executions.length}: ${all}` : all;
 }
 

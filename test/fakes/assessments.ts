@@ -4,7 +4,7 @@ import type { ControlSeen, Facts, Hop } from '../../runner/domain/facts.ts';
 import type { SiemExpectation } from '../../runner/domain/plan.ts';
 import type { Assessment } from '../../runner/domain/run-report.ts';
 import type { AlertHit, EventHit, RuleHealth } from '../../runner/domain/siem.ts';
-import { duration, shift } from '../../runner/domain/time.ts';
+import { duration, type DurationMs, shift } from '../../runner/domain/time.ts';
 import type { Score, VerdictKind } from '../../runner/domain/verdict.ts';
 import { type Excerpts, opened } from './executions.ts';
 
@@ -87,6 +87,12 @@ function seen(receipt: ReceiptLine, rule: string, excerpts: Excerpts): { facts: 
   };
 }
 
+function later(alerted: Facts['alerted'], latencyMs: DurationMs): Facts['alerted'] {
+  if (alerted.is !== 'yes') return alerted;
+  const [{ alert }] = alerted.evidence;
+  return { is: 'yes', evidence: [{ alert: { ...alert, time: shift(alert.time, latencyMs - 4_200) }, latencyMs }] };
+}
+
 const skipped = notAsked('the pipeline broke before this');
 
 function ruleHealth(rule: string, excerpts: Excerpts, enabled: RuleHealth['enabled']): RuleHealth {
@@ -158,7 +164,11 @@ export function assessed(
       return {
         ...result(
           `Rule ${rule} raised its alert after 7 min 0 s; the limit is 5 min 0 s.`,
-          { inTime: { is: 'no', proof: late } },
+          {
+            alerted: later(facts.alerted, late.latencyMs),
+            alerts: facts.alerts.map((alert) => ({ ...alert, latencyMs: late.latencyMs })),
+            inTime: { is: 'no', proof: late },
+          },
           'in-time',
         ),
         ...latencies,
