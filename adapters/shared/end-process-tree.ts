@@ -11,7 +11,8 @@ const goneMs = 3_000;
 /**
  * Ends a command with everything it started, and returns the ids of what is still there. `start` must give its line to a
  * child of the same parent as the command's (of the same sshd process, of this process): that is how a process id that has
- * passed to somebody else is told from the command's. Throws `TransportFailure` when the host cannot be asked.
+ * passed to somebody else is told from the command's. A process that had left its parents and its session before (a daemon)
+ * is not found, since nothing on the host ties it to the command any more. Throws `TransportFailure` when the host cannot be asked.
  */
 export async function endProcessTree(start: StartLine, pid: number): Promise<readonly number[]> {
   using shell = await ShellTalk.open(start);

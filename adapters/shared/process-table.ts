@@ -47,29 +47,38 @@ export function processTree(
   root: { readonly pid: number; readonly parent: number },
   known: readonly ProcessRow[] = [],
 ): readonly ProcessRow[] {
-  const parent = table.find(({ pid }) => pid === root.parent);
-  const holder = table.find(({ pid }) => pid === root.pid);
-  const reused = holder !== undefined && holder.ppid !== root.parent && !known.some((row) => same(row, holder));
-  const ids = new Set(reused ? [] : [root.pid]);
-  const members = new Set<ProcessRow>();
-  const take = (row: ProcessRow): void => {
-    members.add(row);
-    // Sessions and groups are inherited or made new, so what a member is in is the command's own, unless the parent is in it.
-    for (const id of [row.pgid, row.sid]) if (id !== parent?.pgid && id !== parent?.sid) ids.add(id);
+  const holders = new Map(table.map((row) => [row.pid, row]));
+  const parent = holders.get(root.parent);
+  const seen = (row: ProcessRow): boolean => known.some((earlier) => same(earlier, row));
+  /** Sessions and groups are inherited or made new, so those of a member are the command's, unless the parent is in them too. */
+  const ids = new Set<number>();
+  const claim = (id: number): void => {
+    if (id !== parent?.pgid && id !== parent?.sid) ids.add(id);
   };
-  for (const earlier of known) for (const id of [earlier.pgid, earlier.sid]) ids.add(id);
-  if (parent !== undefined) for (const id of [parent.pgid, parent.sid]) ids.delete(id);
+  const holder = holders.get(root.pid);
+  const rootIsThere = holder !== undefined && (holder.ppid === root.parent || seen(holder));
+  if (holder === undefined || rootIsThere) claim(root.pid);
+  for (const id of known.flatMap(({ pgid, sid }) => [pgid, sid])) {
+    const leader = holders.get(id);
+    // An id outlives its leader while it has members; a new process under the id shows that it had none left.
+    if (leader === undefined || seen(leader)) claim(id);
+  }
+  const members = new Map<number, ProcessRow>();
   for (let before = -1; members.size > before;) {
     before = members.size;
-    const pids = new Set([...members].map(({ pid }) => pid));
     for (const row of table) {
-      if (members.has(row)) continue;
-      const seen = known.some((earlier) => same(earlier, row));
-      if (seen || (!reused && row.pid === root.pid) || ids.has(row.pgid) || ids.has(row.sid) || pids.has(row.ppid))
-        take(row);
+      const isRoot = row === holder && rootIsThere;
+      if (
+        !members.has(row.pid) &&
+        (isRoot || seen(row) || ids.has(row.pgid) || ids.has(row.sid) || members.has(row.ppid))
+      ) {
+        members.set(row.pid, row);
+        claim(row.pgid);
+        claim(row.sid);
+      }
     }
   }
-  return [...members];
+  return [...members.values()];
 }
 
 function same(a: ProcessRow, b: ProcessRow): boolean {

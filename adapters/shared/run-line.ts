@@ -1,5 +1,4 @@
-import { type Command, type CommandOutcome, TransportFailure } from '../../runner/ports.ts';
-import type { Clock } from '../../runner/ports.ts';
+import { type Clock, type Command, type CommandOutcome, TransportFailure } from '../../runner/ports.ts';
 import type { Exit } from '../../runner/domain/execution.ts';
 import type { DurationMs } from '../../runner/domain/time.ts';
 import { CappedBytes } from './capped-bytes.ts';
@@ -82,12 +81,25 @@ async function waitForEnd(host: LineHost, pipes: Pipes, output: Output, limit: R
     const { pid } = output.leading;
     if (pid === undefined) throw neverStarted(output, end);
     if (end !== 'reached') return end;
-    const survivors = await endProcessTree(host.startAside, pid);
+    const survivors = await endOrTell(host.startAside, pid);
     using drained = deadline(drainMs);
     await Promise.race([pipes.ended, drained.reached]);
     return { kind: 'timeout', survivors };
   } finally {
     pipes.release();
+  }
+}
+
+/**
+ * {@link endProcessTree}; when the host gives no channel to do it over, the command itself is what is still there. Throws
+ * {@link TransportFailure} `lost` only.
+ */
+export async function endOrTell(start: StartLine, pid: number): Promise<readonly number[]> {
+  try {
+    return await endProcessTree(start, pid);
+  } catch (error) {
+    if (!(error instanceof TransportFailure) || error.class === 'lost') throw error;
+    return [pid];
   }
 }
 

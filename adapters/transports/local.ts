@@ -14,6 +14,8 @@ import {
 } from '../../runner/ports.ts';
 import type { DurationMs } from '../../runner/domain/time.ts';
 
+const blockBytes = 64 * 1024;
+
 /** Runs on this machine, as the user that runs detproof. */
 class LocalSession implements Session {
   readonly #clock: Clock;
@@ -66,18 +68,21 @@ class LocalSession implements Session {
     return explained(path, async () => {
       // Without O_NONBLOCK, opening a named pipe would wait for its writer for ever.
       await using handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-      const bytes = Buffer.alloc(limit.maxBytes + 1);
-      let length = 0;
-      for (let count = -1; count !== 0 && length < bytes.length; length += count) {
+      const blocks: Buffer[] = [];
+      for (let length = 0; ;) {
         throwIfStopped(limit.signal);
-        count = (await handle.read(bytes, length, bytes.length - length, length)).bytesRead;
+        // One byte more than allowed tells a file of exactly `maxBytes` from a longer one.
+        const block = Buffer.alloc(Math.min(blockBytes, limit.maxBytes + 1 - length));
+        const { bytesRead } = await handle.read(block, 0, block.length, length);
+        if (bytesRead === 0) return new Uint8Array(Buffer.concat(blocks));
+        blocks.push(block.subarray(0, bytesRead));
+        length += bytesRead;
+        if (length > limit.maxBytes)
+          throw new TransportFailure(
+            'cut-short',
+            `${path} is longer than the ${limit.maxBytes} bytes that were asked for`,
+          );
       }
-      if (length > limit.maxBytes)
-        throw new TransportFailure(
-          'cut-short',
-          `${path} is longer than the ${limit.maxBytes} bytes that were asked for`,
-        );
-      return new Uint8Array(bytes.subarray(0, length));
     });
   }
 

@@ -197,6 +197,10 @@ async function cases(t: Test, name: string, { transport, target, folder }: Trans
       timeoutMs: 300,
     });
     t.equal(text(polite.stdout), 'bye\n', 'a command that ends on SIGTERM has the time to');
+    const restless = `trap '' TERM; while :; do setsid sh -c "trap '' TERM; sleep ${seconds}" & sleep 0.01; done`;
+    const multiplying = await exec(session, ['/bin/sh', '-c', restless], { timeoutMs: 300 });
+    t.same(multiplying.exit, { kind: 'timeout', survivors: [] });
+    t.same(await processesWith(seconds), [], 'what keeps starting others has none left either');
     const stopped = await exec(session, ['/bin/sh', '-c', 'kill -STOP $$'], { timeoutMs: 300 });
     t.same(stopped.exit, { kind: 'timeout', survivors: [] }, 'a stopped process is ended too');
   });

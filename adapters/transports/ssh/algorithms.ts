@@ -11,7 +11,6 @@ export const hostKeyAlgorithms = [
   'rsa-sha2-512',
   'rsa-sha2-256',
 ] as const;
-export type HostKeyAlgorithm = (typeof hostKeyAlgorithms)[number];
 
 export const otherAlgorithms = {
   kex: [

@@ -6,6 +6,9 @@ import type { Pipes, PipesEnd } from '../../shared/pipes.ts';
 /** A terminal that adds nothing: no echo of what is typed, no translation of line ends, no cursor movements. */
 const plainTerminal: PseudoTtyOptions = { term: 'dumb', rows: 24, cols: 80, modes: { ECHO: 0, OPOST: 0 } };
 
+/** sshd frees the place of a closed channel a little later, so the next one may be refused at first. Nothing was started then. */
+const reopenPausesMs = [5, 20, 80, 320];
+
 /** The channels of one connection, as promises that also end when the connection does. */
 export class Channels {
   /** Breaks with {@link TransportFailure} `lost` when the connection does. */
@@ -85,30 +88,34 @@ export class Channels {
     wrap: (channel: Channel) => Wrapped,
     discard: (late: Wrapped) => void,
   ): Promise<Wrapped> {
-    let waiting = true;
-    try {
-      return await this.lifeline.wait<Wrapped>(
-        (resolve, reject) => {
+    const stop = {
+      signal,
+      stopped: () => new TransportFailure('aborted', `stopped before ${this.#host} had opened a channel`),
+    };
+    for (const pauseMs of [...reopenPausesMs, undefined]) {
+      let waiting = true;
+      try {
+        return await this.lifeline.wait<Wrapped>((resolve, reject) => {
           request((error, channel) => {
             if (error !== undefined) {
-              reject(this.#refused(error));
+              reject(error);
               return;
             }
             const wrapped = wrap(channel);
             if (waiting) resolve(wrapped);
             else discard(wrapped);
           });
-        },
-        {
-          signal,
-          stopped: () => new TransportFailure('aborted', `stopped before ${this.#host} had opened a channel`),
-        },
-      );
-    } catch (error) {
-      throw error instanceof TransportFailure ? error : this.#refused(error as Error);
-    } finally {
-      waiting = false;
+        }, stop);
+      } catch (error) {
+        if (error instanceof TransportFailure) throw error;
+        const failure = error as Error & { readonly reason?: unknown };
+        if (pauseMs === undefined || failure.reason === undefined) throw this.#refused(failure);
+        await this.lifeline.wait<undefined>((resolve) => setTimeout(resolve, pauseMs, undefined), stop);
+      } finally {
+        waiting = false;
+      }
     }
+    throw new RangeError('the last attempt has no pause after it');
   }
 
   #pipes(channel: ClientChannel): Pipes {
@@ -146,10 +153,13 @@ export class Channels {
     );
   }
 
-  #refused(cause: Error): TransportFailure {
+  /** `reason`: the code of SSH_MSG_CHANNEL_OPEN_FAILURE (RFC 4254, section 5.1); without it the channel's use was refused. */
+  #refused(cause: Error & { readonly reason?: unknown }): TransportFailure {
     return new TransportFailure(
       'not-started',
-      `${this.#host} did not open a channel: ${cause.message}. Is the target's parallel higher than its MaxSessions allows?`,
+      cause.reason === undefined
+        ? `${this.#host} refused what the channel was opened for: ${cause.message}`
+        : `${this.#host} did not open a channel: ${cause.message}. Is the target's parallel higher than its MaxSessions allows?`,
       { cause },
     );
   }

@@ -2,10 +2,9 @@ import { randomInt } from 'node:crypto';
 import { type Command, type CommandOutcome, TransportFailure } from '../../../runner/ports.ts';
 import type { CappedBytes } from '../../shared/capped-bytes.ts';
 import { deadline } from '../../shared/deadline.ts';
-import { endProcessTree } from '../../shared/end-process-tree.ts';
 import type { Pipes } from '../../shared/pipes.ts';
 import { posixCd, posixWords } from '../../shared/posix-line.ts';
-import { type LineHost, outputCap, type RunLimit } from '../../shared/run-line.ts';
+import { endOrTell, type LineHost, outputCap, type RunLimit } from '../../shared/run-line.ts';
 import { type Prompt, Terminal } from './terminal.ts';
 
 export type ShellHost = LineHost & { readonly startShell: (signal: AbortSignal) => Promise<Pipes> };
@@ -106,7 +105,7 @@ async function typeAll(
     const next = await Promise.race([terminal.type(line), pipes.ended, due.reached]);
     if (next === 'reached')
       return {
-        exit: { kind: 'timeout', survivors: await endProcessTree(host.startAside, first.pid) },
+        exit: { kind: 'timeout', survivors: await endOrTell(host.startAside, first.pid) },
         output: terminal.soFar(),
       };
     // The command ended its shell too: `exit`, or a signal to the whole session.
@@ -127,5 +126,6 @@ async function typeAll(
 async function logOut(pipes: Pipes): Promise<void> {
   using late = deadline(farewellMs);
   pipes.stdin.write('exit\n');
-  await Promise.race([pipes.ended, late.reached]);
+  // How the shell ends is no longer of interest: the command has ended before.
+  await Promise.race([pipes.ended.catch(() => undefined), late.reached]);
 }

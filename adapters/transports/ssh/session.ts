@@ -73,7 +73,26 @@ export class SshSession implements Session {
       clock: this.#clock,
     };
     const run = command.channel === 'shell' ? runShell : runExec;
-    return this.#track(this.#commands(() => run(host, command, { ...limit, signal })));
+    return this.#track(this.#inTurn(signal, () => run(host, command, { ...limit, signal })));
+  }
+
+  /** Runs `work` when a channel is free; waits no longer than the signal and the connection allow. */
+  async #inTurn<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const over = Promise.withResolvers<undefined>();
+    try {
+      await this.#channels.lifeline.wait<undefined>(
+        (resolve) => {
+          void this.#commands(() => {
+            resolve(undefined);
+            return over.promise;
+          });
+        },
+        { signal, stopped: () => new TransportFailure('aborted', `stopped before ${this.#host} had a channel free`) },
+      );
+      return await work();
+    } finally {
+      over.resolve(undefined);
+    }
   }
 
   /** One SFTP channel for all files, opened when the first one comes, and again should the server have closed it. */
@@ -94,7 +113,7 @@ export class SshSession implements Session {
       });
       return new SftpFiles(sftp, this.#host, this.#channels.lifeline);
     } catch (error) {
-      if (!(error instanceof TransportFailure) || error.class !== 'not-started') throw error;
+      if (!isRefusedUse(error)) throw error;
       return new ExecFiles((command, limit) => this.#run(command, { ...limit, timeout: fileTimeout }), this.#host);
     }
   }
@@ -107,4 +126,14 @@ export class SshSession implements Session {
       this.#running.delete(work);
     }
   }
+}
+
+/** The channel was opened, but the server has no SFTP. */
+function isRefusedUse(error: unknown): boolean {
+  return (
+    error instanceof TransportFailure &&
+    error.class === 'not-started' &&
+    error.cause instanceof Error &&
+    !('reason' in error.cause)
+  );
 }

@@ -264,12 +264,26 @@ t.test('ssh: against a real sshd', async (t) => {
     ]);
     t.equal(results.filter(({ exit }) => exit.kind === 'code' && exit.code === 0).length, 40);
     t.equal(results.filter(({ exit }) => exit.kind === 'timeout' && exit.survivors.length === 0).length, 2);
+    const controller = new AbortController();
+    const busy = Array.from({ length: 7 }, () => exec(session, ['/bin/sleep', '1']));
+    const waiting = exec(session, ['/bin/true'], { signal: controller.signal });
+    controller.abort();
+    t.match(await failureOf(t, waiting, 'aborted'), /channel free/, 'nobody has to wait for a turn to be stopped');
+    await Promise.all(busy);
+  });
+
+  t.test('ssh: MaxSessions 1: a second channel is not started, and what cannot be ended is told', async (t) => {
     await using narrow = await Sshd.start({ config: ['MaxSessions 1'] });
     await using single = await connect(narrow);
     const running = exec(single, ['/bin/sleep', '0.5']);
     await sleep(100);
     t.match(await failureOf(t, exec(single, ['/bin/true']), 'not-started'), /MaxSessions/);
     t.match(await running, { exit: { kind: 'code', code: 0 } });
+    const late = await exec(single, ['/bin/sleep', '123459'], { timeoutMs: 200 });
+    const left = await processesWith('123459');
+    t.equal(left.length, 1);
+    t.same(late.exit, { kind: 'timeout', survivors: left }, 'the one that is left is named');
+    for (const pid of left) process.kill(pid, 'SIGKILL');
   });
 
   t.test('ssh: a connection that is killed in the middle is lost, for all that go over it', async (t) => {
