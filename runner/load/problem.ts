@@ -67,7 +67,7 @@ export function shown(value: unknown): string {
 export function kindOf(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'nothing (null)';
-  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `a list (${value.length} entries)`;
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `a list of length ${value.length}`;
   if (typeof value === 'string') return value === '' ? 'an empty text' : `a text of ${value.length} characters`;
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   return 'a map';

@@ -7,8 +7,12 @@ export type PathFault = { readonly code: string; readonly found: string; readonl
 const runFolder = '{{home}}/{{run}}';
 
 /** `creates` may not lie in these, whatever an account could write there. */
-const systemFolders =
-  /^\/(?:bin|boot|dev(?!\/shm\/)|etc|lib\w*|proc|root|run(?!\/user\/)|sbin|sys|usr(?!\/local\/)|System|bootbank|altbootbank|locker|store|productLocker)(?:\/|$)/;
+const systemFolders = [
+  /^\/(?:bin|boot|dev(?!\/shm\/)|etc|lib\w*|proc|root|run(?!\/user\/)|sbin|sys|usr(?!\/local\/))(?:\/|$)/,
+  /^\/(?:System|private\/etc|bootbank|altbootbank|locker|store|productLocker)(?:\/|$)/,
+  /^[a-z]:\/windows(?!\/temp\/)(?:\/|$)/i,
+  /^(?:[a-z]:)?\/[^/]*$/i,
+];
 
 /** A path that a step uses: from the root or from `{{home}}`, and the same in every shell and program. */
 export function pathFault(path: string, platform: Platform): PathFault | undefined {
@@ -77,7 +81,7 @@ export function createsFault(path: string, platform: Platform): PathFault | unde
       found: 'the neutral run folder, which detproof makes and removes itself',
       hint: 'remove the entry',
     };
-  if (systemFolders.test(plain) || plain === '/{{run}}')
+  if (systemFolders.some((folder) => folder.test(plain)))
     return {
       code: 'SCENARIO_CREATES_SYSTEM',
       found: 'a folder of the system',

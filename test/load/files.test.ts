@@ -85,7 +85,7 @@ t.test('shown: a value in a message is short, visible and no password', (test) =
   test.equal(shown('https://user:secret@example.com'), 'a text of 31 characters');
   test.equal(shown(null), 'nothing (null)');
   test.equal(shown({}), 'a map');
-  test.equal(shown([1]), 'a list (1 entries)');
+  test.equal(shown([1]), 'a list of length 1');
   test.equal(visible('\ud800'), '\\ud800');
   test.end();
 });

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import t from 'tap';
 import type { Scenario } from '../../runner/domain/scenario.ts';
 import { loadInventory } from '../../runner/load/inventory.ts';
@@ -263,6 +264,20 @@ t.test('selectTargets: what cannot be meant is refused at its place', (test) => 
   test.same(targets('sample:0'), ['--targets SELECT_SAMPLE 1']);
   test.same(targets('sample:1,sample:1'), ['--targets SELECT_SAMPLE 10']);
   test.same(targets('*a*a*a*a*a*b'), ['--targets SELECT_NO_MATCH 1']);
+  test.end();
+});
+
+t.test('selectTargets: any text is a selection or a clear error', (test) => {
+  const term = fc.oneof(
+    fc.string(),
+    fc.constantFrom('*', '!', '-', 'group:', 'sample:', 'sample:1', 'web01', ':', '__proto__:x'),
+  );
+  fc.assert(
+    fc.property(fc.array(term), fc.string(), (terms, seed) => {
+      const selected = selectTargets(inventory, terms.join(','), seed);
+      return selected.is === 'loaded' ? selected.value.length > 0 : selected.problems.every(({ hint }) => hint !== '');
+    }),
+  );
   test.end();
 });
 

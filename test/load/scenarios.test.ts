@@ -245,6 +245,34 @@ for (const [what, from, to, ...expected] of table)
     test.end();
   });
 
+t.test('scenario: paths of Windows are held against its own rules', (test) => {
+  const windows = { ...context, platform: 'windows' as const };
+  const onWindows = [
+    ['AN0174', 'AN0172'],
+    ['ScriptDir', 'ScriptPath'],
+    ['auditd:SYSCALL/execve', 'WinEventLog:Sysmon/EventCode=1'],
+    ['/tmp/{{run}}/.cache/run.py', 'C:\\Users\\Public\\{{run}}\\run.py'],
+    ["['/tmp/{{run}}']", "['C:\\Users\\Public\\{{run}}']"],
+  ].reduce((whole, [from = '', to = '']) => edited(whole, from, to), scenarioText);
+  test.same(readScenarioText(onWindows, windows).problems, []);
+  for (const [path, code] of [
+    ['C:\\Windows\\{{run}}', 'SCENARIO_CREATES_SYSTEM'],
+    ['C:\\{{run}}', 'SCENARIO_CREATES_SYSTEM'],
+    ['\\Users\\{{run}}', 'SCENARIO_PATH'],
+    ['C:\\Users\\..\\{{run}}', 'SCENARIO_PATH'],
+    ['C:\\Users\\{{run}}:stream', 'SCENARIO_PATH'],
+    ['C:\\Users\\Public', 'SCENARIO_CREATES_SHARED'],
+  ] as const) {
+    const text = edited(onWindows, "['C:\\Users\\Public\\{{run}}']", `['C:\\Users\\Public\\{{run}}', '${path}']`);
+    test.same(
+      readScenarioText(text, windows).problems.map((problem) => problem.code),
+      [code],
+      path,
+    );
+  }
+  test.end();
+});
+
 t.test('scenario: everything that is wrong with a file is told at once, also beside a malformed field', (test) => {
   const text = [
     ['title: Run', 'titel: Run'],
