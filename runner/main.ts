@@ -8,6 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { zipSync } from 'fflate';
 import { labControl } from '../lab/control.ts';
+import { renderSummary } from '../reports/terminal.ts';
 import type { App } from './cli/app.ts';
 import { machineChecks } from './store/machine.ts';
 import { main } from './cli/program.ts';
@@ -54,6 +55,10 @@ async function compose(): Promise<App> {
     }),
     plugins,
     reports: await discoverReports(join(project, 'reports')),
+    summary: (run) => {
+      const color = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;
+      return renderSummary(run, { color, width: Math.min(process.stdout.columns || 100, 120) });
+    },
     library: join(project, 'scenarios'),
     runs: (out) => runsIn(resolve(out), { clock, redactor }),
     pluginDeps: (folder, keep) => ({

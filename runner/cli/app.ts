@@ -1,4 +1,5 @@
 import type { Inventory, Target } from '../domain/inventory.ts';
+import type { RunReport } from '../domain/run-report.ts';
 import type { Plugins } from '../load/plugin-settings.ts';
 import type { Problem } from '../load/problem.ts';
 import type { Payloads } from '../pipeline/invocation.ts';
@@ -14,6 +15,8 @@ export interface App {
   readonly payloads: (library: string) => Payloads;
   readonly plugins: Plugins;
   readonly reports: ReadonlyMap<string, { readonly plugin: ReportPlugin; readonly reporter: Reporter }>;
+  /** What a run came to, for a person at this terminal. */
+  readonly summary: (run: RunReport) => string;
   /** Folder of the scenario library that comes with detproof. */
   readonly library: string;
   readonly runs: (out: string) => RunStore;

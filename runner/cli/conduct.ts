@@ -75,8 +75,7 @@ export function conductorOf(
 export function sayOutcome(app: App, report: RunReport, path: string, options: { readonly json?: boolean }): number {
   if (options.json === true) sayJson(app, report);
   else {
-    const summary = app.reports.get('terminal')?.reporter.render(report) ?? [];
-    for (const file of summary) say(app, file.text.trimEnd());
+    say(app, app.summary(report));
     say(app, '');
     say(app, `Report    ${path}/reports/matrix.html`);
     say(app, `Evidence  ${path}/ (run.json, journal.jsonl, evidence/)`);

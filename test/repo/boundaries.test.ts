@@ -23,7 +23,7 @@ const table: readonly {
   {
     files: /^runner\/cli\//,
     may: [/^runner\/(domain|load|pipeline)\//, /^runner\/ports\.ts$/],
-    packages: ['node:', 'commander', 'listr2', 'picocolors'],
+    packages: ['node:', 'commander', 'listr2'],
   },
   {
     files: /^adapters\//,
