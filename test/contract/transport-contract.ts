@@ -92,13 +92,30 @@ async function until(condition: () => Promise<boolean>): Promise<boolean> {
 export async function transportContract(t: Test, name: string, open: () => Promise<TransportUnderTest>): Promise<void> {
   // One subtest around all: tap ends a test that has none pending.
   await t.test(name, async (t) => {
-    await cases(t, name, await open());
+    const host = await open();
+    const session = await host.transport.connect(host.target, never);
+    await commandCases(t, name, host, session);
+    await fileCases(t, name, host, session);
+    await session[Symbol.asyncDispose]();
   });
 }
 
-async function cases(t: Test, name: string, { transport, target, folder }: TransportUnderTest): Promise<void> {
-  const session = await transport.connect(target, never);
+/** The part of the contract that is about files, for transports that have more than one way of moving them. */
+export async function fileContract(t: Test, name: string, open: () => Promise<TransportUnderTest>): Promise<void> {
+  await t.test(name, async (t) => {
+    const host = await open();
+    const session = await host.transport.connect(host.target, never);
+    await fileCases(t, name, host, session);
+    await session[Symbol.asyncDispose]();
+  });
+}
 
+async function commandCases(
+  t: Test,
+  name: string,
+  { transport, target, folder }: TransportUnderTest,
+  session: Session,
+): Promise<void> {
   await t.test(`${name}: a command's exit code, output and errors come back apart and whole`, async (t) => {
     const outcome = await exec(session, ['/bin/sh', '-c', 'printf out; printf err >&2; exit 7']);
     t.match(outcome, { exit: { kind: 'code', code: 7 }, truncated: false });
@@ -242,6 +259,19 @@ async function cases(t: Test, name: string, { transport, target, folder }: Trans
     );
   });
 
+  await t.test(`${name}: closing a session ends what it still runs`, async (t) => {
+    const seconds = oddSleep();
+    const second = await transport.connect(target, never);
+    const running = exec(second, ['/bin/sleep', seconds]);
+    t.ok(await until(async () => (await processesWith(seconds)).length === 1), 'it runs');
+    await second[Symbol.asyncDispose]();
+    t.same((await running).exit, { kind: 'timeout', survivors: [] });
+    t.same(await processesWith(seconds), []);
+    await failureOf(t, exec(second, ['/bin/true']), 'aborted');
+  });
+}
+
+async function fileCases(t: Test, name: string, { folder }: TransportUnderTest, session: Session): Promise<void> {
   await t.test(`${name}: a file arrives whole, with its mode, and comes back the same`, async (t) => {
     const bytes = Uint8Array.from({ length: 300_001 }, (_, index) => (index * 31) % 256);
     for (const [index, [content, mode]] of (
@@ -287,17 +317,4 @@ async function cases(t: Test, name: string, { transport, target, folder }: Trans
     );
     await failureOf(t, session.get(folder, { maxBytes: 10, signal: never }), 'file');
   });
-
-  await t.test(`${name}: closing a session ends what it still runs`, async (t) => {
-    const seconds = oddSleep();
-    const second = await transport.connect(target, never);
-    const running = exec(second, ['/bin/sleep', seconds]);
-    t.ok(await until(async () => (await processesWith(seconds)).length === 1), 'it runs');
-    await second[Symbol.asyncDispose]();
-    t.same((await running).exit, { kind: 'timeout', survivors: [] });
-    t.same(await processesWith(seconds), []);
-    await failureOf(t, exec(second, ['/bin/true']), 'aborted');
-  });
-
-  await session[Symbol.asyncDispose]();
 }

@@ -3,13 +3,22 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import ssh2 from 'ssh2';
 import t, { type Test } from 'tap';
 import plugin from '../../../adapters/transports/ssh/index.ts';
+import { modernAgent, modernKey } from '../../../adapters/transports/ssh/modern-signatures.ts';
 import { sshAccount } from '../../../adapters/transports/ssh/settings.ts';
 import { duration } from '../../../runner/domain/time.ts';
 import type { Session, Transport } from '../../../runner/ports.ts';
 import { authorizedTarget, realDeps } from '../../contract/authorized-target.ts';
-import { exec, failureOf, processesWith, text, transportContract } from '../../contract/transport-contract.ts';
+import {
+  exec,
+  failureOf,
+  fileContract,
+  processesWith,
+  text,
+  transportContract,
+} from '../../contract/transport-contract.ts';
 import { requirement } from '../../require.ts';
 import { run, Sshd, sshdMissing } from './sshd.ts';
 
@@ -68,18 +77,15 @@ t.test('ssh: against a real sshd', async (t) => {
   const plain = await Sshd.start({ sftp: false, config: ['MaxSessions 10'] });
   t.teardown(() => plain[Symbol.asyncDispose]());
 
-  for (const [name, server, account] of [
-    ['ssh, unprivileged account with sh', sshd, 'user'],
-    ['ssh, root with bash', sshd, 'root'],
-    ['ssh, server without SFTP', plain, 'user'],
-  ] as const)
-    await transportContract(t, name, () =>
-      Promise.resolve({
-        transport: plugin.open(realDeps),
-        target: targetOn(server, { account }),
-        folder: server.home(account),
-      }),
-    );
+  const under = (server: Sshd, account: 'user' | 'root') => () =>
+    Promise.resolve({
+      transport: plugin.open(realDeps),
+      target: targetOn(server, { account }),
+      folder: server.home(account),
+    });
+  await transportContract(t, 'ssh, unprivileged account with sh', under(sshd, 'user'));
+  await transportContract(t, 'ssh, root with bash', under(sshd, 'root'));
+  await fileContract(t, 'ssh, server without SFTP', under(plain, 'user'));
 
   t.test('ssh: host keys: a key that is not the known one, unknown, revoked or unreadable is refused', async (t) => {
     const file = join(sshd.folder, 'known_hosts.test');
@@ -147,6 +153,13 @@ t.test('ssh: against a real sshd', async (t) => {
       t.equal(text((await exec(session, ['/usr/bin/id', '-un'])).stdout), 'user\n', JSON.stringify(accountSettings));
     }
     t.match(sshd.log(), /Accepted publickey for user .*RSA/, 'the RSA key was really used');
+    const old = ssh2.utils.parseKey(await readFile(rsa));
+    if (old instanceof Error) throw old;
+    t.throws(() => modernKey(old).sign('data', 'sha1'), /SHA-1/);
+    t.ok(old.verify('data', modernKey(old).sign('data', 'sha256'), 'sha256'));
+    const { promise, resolve } = Promise.withResolvers<Error | null | undefined>();
+    modernAgent(new ssh2.OpenSSHAgent(socket)).sign(old, Buffer.from('data'), { hash: 'sha1' }, resolve);
+    t.match(await promise, /SHA-1/, 'no more than the agent does');
     t.match(
       await failureOf(t, connect(sshd, { accountSettings: { key: `file:${encrypted}` } }), 'login'),
       /encrypted.*passphrase/,
@@ -272,8 +285,11 @@ t.test('ssh: against a real sshd', async (t) => {
     await Promise.all(busy);
   });
 
-  t.test('ssh: MaxSessions 1: a second channel is not started, and what cannot be ended is told', async (t) => {
-    await using narrow = await Sshd.start({ config: ['MaxSessions 1'] });
+  t.test('ssh: a narrow server: a second channel is not started, and what cannot be ended is told', async (t) => {
+    await using narrow = await Sshd.start({ config: ['MaxSessions 1', 'MaxAuthTries 1'] });
+    const stranger = { key: `file:${await keyPair(narrow.folder, 'stranger')}` };
+    const message = await failureOf(t, connect(narrow, { accountSettings: stranger }), 'login');
+    t.match(message, /broke off the login as user with key .*stranger/);
     await using single = await connect(narrow);
     const running = exec(single, ['/bin/sleep', '0.5']);
     await sleep(100);
