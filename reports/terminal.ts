@@ -30,7 +30,7 @@ export function renderSummary(run: RunReport, options: SummaryOptions): string {
     titled('! worse than expected, + better, ~ known gap, ? could not be told, . not planned there', width, paint.dim),
     listed('WORSE THAN EXPECTED', found.worse, run, width, paint.bad, paint),
     listed('COULD NOT BE TOLD', found.untold, run, width, paint.unsure, paint),
-    listed('KNOWN GAPS, AS DECLARED', found.knownGaps, run, width, paint.bold, paint),
+    listed('KNOWN GAPS, AS DECLARED', found.knownGaps, run, width, paint.bold, paint, declaredOf),
     listed('BETTER THAN EXPECTED', found.better, run, width, paint.bold, paint),
     noTurn(found.noTurn, width, paint),
     figures(run, width, paint),
@@ -130,6 +130,7 @@ function listed(
   width: number,
   color: Paint,
   paint: Paints,
+  reason: (finding: Finding) => string = reasonOf,
 ): string[] {
   if (list.length === 0) return [];
   const results = list.reduce((sum, { executions }) => sum + executions.length, 0);
@@ -144,8 +145,7 @@ function listed(
       return [
         `  ${color(fit(finding.verdict, verdictWidth))}${first}`,
         ...rest.map((line) => `  ${' '.repeat(verdictWidth)}${line}`),
-        ...indented(reasonOf(finding)),
-        ...owned(finding).flatMap(indented),
+        ...indented([reason(finding), ...owned(finding)].join('; ')),
       ];
     }),
   ];
@@ -156,12 +156,16 @@ function reasonOf({ brokeAt, sentence, why }: Finding): string {
   return `${broke}${sentence}${why === undefined ? '' : ` (${why})`}`;
 }
 
+/** Of a known gap the declared reason is what counts; the rest is in the page. */
+function declaredOf({ brokeAt, why, sentence }: Finding): string {
+  return `${brokeAt === undefined ? '' : `broke at ${hopWords[brokeAt].name}; `}${why ?? sentence}`;
+}
+
 function owned({ expect }: Finding): string[] {
-  const parts = [
+  return [
     ...(expect.owner === undefined ? [] : [`owner ${expect.owner}`]),
     ...(expect.until === undefined ? [] : [`excused until ${expect.until}`]),
   ];
-  return parts.length === 0 ? [] : [parts.join(', ')];
 }
 
 function noTurn(reports: ReturnType<typeof findings>['noTurn'], width: number, paint: Paints): string[] {

@@ -5,7 +5,7 @@ import { formatDuration } from '../../runner/domain/time.ts';
 import { reasonLine } from '../shared/findings.ts';
 import { hopWords, scoreWords, stanceWords } from '../shared/words.ts';
 import { badge, type Badge } from './badge.ts';
-import type { EvidenceBook, EvidenceView } from './evidence.ts';
+import type { EvidenceView, Show } from './evidence.ts';
 import { type HopView, waterfall } from './waterfall.ts';
 
 export type Named = { readonly name: string; readonly value: string };
@@ -41,7 +41,7 @@ export function assessmentView(
   assessment: Assessment,
   receipt: ReceiptLine | undefined,
   run: RunReport,
-  book: EvidenceBook,
+  show: Show,
 ): AssessmentView {
   const { facts, brokeAt, why, byReferenceRule } = assessment;
   const harness = facts.byHarness.map(
@@ -66,12 +66,12 @@ export function assessmentView(
       ...harness,
       ...assessment.notes,
     ],
-    hops: waterfall(assessment, receipt, book),
+    hops: waterfall(assessment, receipt, show),
     prevented:
       facts.prevented.is === 'yes'
         ? {
             line: facts.prevented.evidence.map(({ sign }) => sign).join('; '),
-            evidence: facts.prevented.evidence.map(({ evidence }) => book.show('block sign', evidence)),
+            evidence: facts.prevented.evidence.map(({ evidence }) => show('block sign', evidence)),
           }
         : false,
     alerts:
@@ -94,7 +94,7 @@ export function assessmentView(
             : read.is === 'not-asked'
               ? `Not asked: ${read.because}`
               : '',
-      evidence: read.is === 'yes' ? read.evidence.map((ref) => book.show('query and answer', ref)) : [],
+      evidence: read.is === 'yes' ? read.evidence.map((ref) => show('query and answer', ref)) : [],
     },
   };
 }

@@ -5,7 +5,7 @@ import { reasonLine, titleOf } from '../shared/findings.ts';
 import { clockWords, utc } from '../shared/times.ts';
 import { type AssessmentView, assessmentView, type Named } from './assessment.ts';
 import { badge, type Badge } from './badge.ts';
-import type { EvidenceBook, EvidenceView } from './evidence.ts';
+import type { EvidenceBook, EvidenceView, Show } from './evidence.ts';
 
 /** One execution with everything behind its verdicts. */
 export type Dossier = {
@@ -36,6 +36,7 @@ export function dossier(
   anchors: ReadonlyMap<string, string>,
   book: EvidenceBook,
 ): Dossier {
+  const show = book.open();
   const { plan, execution } = report;
   const receipt = execution?.receipt.finished ?? execution?.receipt.started;
   const target = run.targets.find(({ id }) => id === plan.target);
@@ -52,10 +53,10 @@ export function dossier(
     standIn: target?.fidelity === 'stand-in',
     badges:
       report.assessments.length === 0 ? [badge('not-tested')] : report.assessments.map(({ verdict }) => badge(verdict)),
-    assessments: report.assessments.map((one) => assessmentView(one, receipt, run, book)),
+    assessments: report.assessments.map((one) => assessmentView(one, receipt, run, show)),
     notRun: execution === undefined ? 'The run ended before its turn, so nothing is known of it.' : false,
     facts: execution === undefined ? false : { rows: executionFacts(report, execution) },
-    commands: execution?.commands.map((command) => commandView(command, book)) ?? [],
+    commands: execution?.commands.map((command) => commandView(command, show)) ?? [],
     receipt:
       receipt === undefined
         ? false
@@ -64,7 +65,7 @@ export function dossier(
             evidence:
               execution?.receipt.evidence === undefined
                 ? []
-                : [book.show('receipt, both lines', execution.receipt.evidence)],
+                : [show('receipt, both lines', execution.receipt.evidence)],
           },
     cleanup:
       execution === undefined
@@ -102,7 +103,7 @@ function outcomeLine({ outcome }: Execution): string {
   }
 }
 
-function commandView(command: CommandRecord, book: EvidenceBook): CommandView {
+function commandView(command: CommandRecord, show: Show): CommandView {
   const silent = command.stdout.bytes + command.stderr.bytes === 0 ? ', no output' : '';
   const cut = command.truncated ? '; output beyond the cap was dropped' : '';
   return {
@@ -110,8 +111,8 @@ function commandView(command: CommandRecord, book: EvidenceBook): CommandView {
     sent: command.sent,
     result: `${exitLine(command.exit)} after ${formatDuration(elapsed(command.startedAt, command.endedAt))}, channel ${command.channel}${silent}${cut}`,
     evidence: [
-      ...(command.stdout.bytes > 0 ? [book.show('standard output', command.stdout)] : []),
-      ...(command.stderr.bytes > 0 ? [book.show('standard error', command.stderr)] : []),
+      ...(command.stdout.bytes > 0 ? [show('standard output', command.stdout)] : []),
+      ...(command.stderr.bytes > 0 ? [show('standard error', command.stderr)] : []),
     ],
   };
 }

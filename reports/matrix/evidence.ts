@@ -14,13 +14,18 @@ export type EvidenceView = {
   readonly anchor: string;
   readonly text: Rendered | false;
   readonly note: string | false;
+  /** Further down, among what several executions share; or already, for the same execution. */
   readonly elsewhere: boolean;
+  readonly above: boolean;
   readonly absent: boolean;
 };
 
+/** Shows evidence where one execution talks about it: the text once, then where it was. */
+export type Show = (label: string, ref: EvidenceRef) => EvidenceView;
+
 export type EvidenceBook = {
-  /** The view of `ref` where one execution talks about it. */
-  show(label: string, ref: EvidenceRef): EvidenceView;
+  /** For one execution, from its beginning. */
+  open(): Show;
   /** Evidence that several executions refer to, such as the answer to one query for all of them; each once. */
   readonly shared: readonly (EvidenceView & { readonly usedBy: number })[];
 };
@@ -36,7 +41,8 @@ export function evidenceBook(run: RunReport): EvidenceBook {
   for (const siem of run.siems) for (const ref of siem.exchanges) note(ref, `siem ${siem.id}`);
   const inPlace = (sha256: string): boolean => (users.get(sha256)?.users.size ?? 0) < 2;
 
-  const view = (label: string, ref: EvidenceRef, here: boolean): EvidenceView => {
+  const view = (label: string, ref: EvidenceRef, place: 'here' | 'above' | 'shared'): EvidenceView => {
+    const here = place === 'here';
     const excerpt = Object.hasOwn(run.excerpts, ref.sha256) ? run.excerpts[ref.sha256] : undefined;
     const laidOut = excerpt === undefined || excerpt.cut ? undefined : layOut(excerpt.text);
     const notes = [
@@ -52,17 +58,25 @@ export function evidenceBook(run: RunReport): EvidenceBook {
       anchor: `ev-${ref.sha256.replace(/[^0-9a-f]/g, '')}`,
       text: here && excerpt !== undefined && ref.bytes > 0 ? block(laidOut ?? excerpt.text) : false,
       note: notes.length === 0 ? false : notes.join('; '),
-      elsewhere: !here && ref.bytes > 0,
+      elsewhere: place === 'shared' && ref.bytes > 0,
+      above: place === 'above' && ref.bytes > 0,
       absent: here && excerpt === undefined && ref.bytes > 0,
     };
   };
 
   return {
-    show: (label, ref) => view(label, ref, inPlace(ref.sha256)),
+    open: () => {
+      const shown = new Set<string>();
+      return (label, ref) => {
+        const place = !inPlace(ref.sha256) ? 'shared' : shown.has(ref.sha256) ? 'above' : 'here';
+        shown.add(ref.sha256);
+        return view(label, ref, place);
+      };
+    },
     shared: [...users.values()]
       .filter(({ ref, users: by }) => by.size > 1 && ref.bytes > 0)
       .sort((a, b) => (a.ref.sha256 < b.ref.sha256 ? -1 : 1))
-      .map(({ ref, users: by }) => ({ ...view('evidence', ref, true), usedBy: by.size })),
+      .map(({ ref, users: by }) => ({ ...view('evidence', ref, 'here'), usedBy: by.size })),
   };
 }
 

@@ -14,7 +14,7 @@ import { reasonLine } from '../shared/findings.ts';
 import { utc } from '../shared/times.ts';
 import { factWords, hopWords } from '../shared/words.ts';
 import { comparison, type ComparisonRow } from './comparison.ts';
-import type { EvidenceBook, EvidenceView } from './evidence.ts';
+import type { EvidenceView, Show } from './evidence.ts';
 import type { State } from './pipeline.ts';
 
 export type HopView = {
@@ -32,11 +32,7 @@ export type HopView = {
 type Answered = Pick<HopView, 'lines' | 'evidence'>;
 
 /** The hops of one assessment in pipeline order, each with its answer and what proves it. */
-export function waterfall(
-  assessment: Assessment,
-  receipt: ReceiptLine | undefined,
-  book: EvidenceBook,
-): readonly HopView[] {
+export function waterfall(assessment: Assessment, receipt: ReceiptLine | undefined, show: Show): readonly HopView[] {
   const { facts, brokeAt, expect } = assessment;
   const hop = <Yes, No>(
     name: Hop,
@@ -62,7 +58,7 @@ export function waterfall(
       facts.ran,
       (all) => ({
         lines: ['The finished receipt came back.'],
-        evidence: all.map((one) => book.show('receipt', one.receipt)),
+        evidence: all.map((one) => show('receipt', one.receipt)),
       }),
       (proof) => ({ lines: [`The transport's own answer: ${proof.answer}`], evidence: [] }),
     ),
@@ -73,9 +69,9 @@ export function waterfall(
         one.delivered,
         (all) => ({
           lines: all.map(({ hit, latencyMs }) => eventLine(hit, latencyMs)),
-          evidence: all.map(({ hit }) => book.show(`raw event ${hit.id}`, hit.raw)),
+          evidence: all.map(({ hit }) => show(`raw event ${hit.id}`, hit.raw)),
         }),
-        (proof) => notDelivered(proof, book),
+        (proof) => notDelivered(proof, show),
         one.source,
       ),
       hop(
@@ -89,7 +85,7 @@ export function waterfall(
           lines: [
             `Event ${proof.event}: ${proof.problems.map(({ field, problem }) => `${field} ${problem === 'missing' ? 'is missing' : 'contradicts the receipt'}`).join(', ')}.`,
           ],
-          evidence: [book.show(`raw event ${proof.event}`, proof.raw)],
+          evidence: [show(`raw event ${proof.event}`, proof.raw)],
         }),
         one.source,
         comparison(expect.context, receipt, one),
@@ -100,9 +96,9 @@ export function waterfall(
       facts.alerted,
       (all) => ({
         lines: all.map(({ alert, latencyMs }) => alertLine(alert, latencyMs)),
-        evidence: all.map(({ alert }) => book.show(`alert ${alert.id}`, alert.raw)),
+        evidence: all.map(({ alert }) => show(`alert ${alert.id}`, alert.raw)),
       }),
-      (proof) => notAlerted(proof, book),
+      (proof) => notAlerted(proof, show),
     ),
     hop(
       'attributed',
@@ -165,7 +161,7 @@ function timeLine(time: { latencyMs: DurationMs; withinMs: DurationMs; uncertain
   return `After ${formatDuration(time.latencyMs)} (± ${formatDuration(time.uncertaintyMs)}); the limit is ${formatDuration(time.withinMs)}.`;
 }
 
-function notDelivered(proof: NotDeliveredProof, book: EvidenceBook): Answered {
+function notDelivered(proof: NotDeliveredProof, show: Show): Answered {
   const controls = proof.kind === 'absent' ? proof.controls : proof.others;
   return {
     lines: [
@@ -174,15 +170,15 @@ function notDelivered(proof: NotDeliveredProof, book: EvidenceBook): Answered {
         : 'Nothing of this host arrives from this source, not even the controls, while the same source of other hosts does.',
       `The answer was complete; asked until ${utc(proof.observedUntil)}.`,
     ],
-    evidence: [...controls.map((control) => controlShown(control, book)), ...answers(proof.answer, book)],
+    evidence: [...controls.map((control) => controlShown(control, show)), ...answers(proof.answer, show)],
   };
 }
 
-function controlShown(control: ControlSeen, book: EvidenceBook): EvidenceView {
-  return book.show(`control event ${control.event} of ${control.execution}`, control.raw);
+function controlShown(control: ControlSeen, show: Show): EvidenceView {
+  return show(`control event ${control.event} of ${control.execution}`, control.raw);
 }
 
-function notAlerted(proof: NotAlertedProof, book: EvidenceBook): Answered {
+function notAlerted(proof: NotAlertedProof, show: Show): Answered {
   return {
     lines: [
       proof.kind === 'rule-disabled'
@@ -192,8 +188,8 @@ function notAlerted(proof: NotAlertedProof, book: EvidenceBook): Answered {
       `The answer was complete; asked until ${utc(proof.observedUntil)}.`,
     ],
     evidence: [
-      ...proof.rules.map((rule) => book.show(`rule health ${rule.rule}`, rule.raw)),
-      ...answers(proof.answer, book),
+      ...proof.rules.map((rule) => show(`rule health ${rule.rule}`, rule.raw)),
+      ...answers(proof.answer, show),
     ],
   };
 }
@@ -210,6 +206,6 @@ function ruleLine(rule: RuleHealth): string {
   ].join('; ');
 }
 
-function answers(refs: readonly Parameters<EvidenceBook['show']>[1][], book: EvidenceBook): EvidenceView[] {
-  return refs.map((ref, index) => book.show(`query and answer ${refs.length > 1 ? index + 1 : ''}`.trim(), ref));
+function answers(refs: readonly Parameters<Show>[1][], show: Show): EvidenceView[] {
+  return refs.map((ref, index) => show(`query and answer ${refs.length > 1 ? index + 1 : ''}`.trim(), ref));
 }
