@@ -158,8 +158,8 @@ function affix(part: Exclude<FieldPart, 'whole'>): Modifier {
   return (draft) => {
     if (draft.kind === 'text') {
       const { pattern } = draft;
-      const before = part !== 'start' && !isStar(pattern[0]) ? [anyText] : [];
-      const after = part !== 'end' && !isStar(pattern.at(-1)) ? [anyText] : [];
+      const before = part === 'start' ? [] : [anyText];
+      const after = part === 'end' ? [] : [anyText];
       return { ...draft, pattern: [...before, ...pattern, ...after] };
     }
     if (draft.kind === 'regex') {
@@ -170,10 +170,6 @@ function affix(part: Exclude<FieldPart, 'whole'>): Modifier {
       ? { ...draft, part }
       : 'a string; put the number in quotes to have it compared as text';
   };
-}
-
-function isStar(part: Pattern[number] | undefined): boolean {
-  return part !== undefined && 'wild' in part && part.wild === '*';
 }
 
 function expandDashes(draft: Draft): Draft | string {
@@ -219,10 +215,8 @@ function cidr(draft: Draft, isFirst: boolean): Draft | string {
   return 'wrong' in block ? `a network such as 10.0.0.0/8 or fe80::/10: ${block.wrong}` : { kind: 'cidr', block };
 }
 
-function exists(draft: Draft, isFirst: boolean): Draft | string {
-  return draft.kind === 'boolean' && isFirst
-    ? { kind: 'exists', exists: draft.boolean }
-    : 'true or false, without quotes';
+function exists(draft: Draft): Draft | string {
+  return draft.kind === 'boolean' ? { kind: 'exists', exists: draft.boolean } : 'true or false, without quotes';
 }
 
 function fieldReference(draft: Draft): Draft | string {
@@ -234,8 +228,8 @@ function fieldReference(draft: Draft): Draft | string {
 }
 
 function compare(op: Comparison): Modifier {
-  return (draft, isFirst) =>
-    draft.kind === 'number' && isFirst ? { kind: 'compare', op, number: draft.number } : 'a number, without quotes';
+  return (draft) =>
+    draft.kind === 'number' ? { kind: 'compare', op, number: draft.number } : 'a number, without quotes';
 }
 
 function describe(raw: RawValue): string {

@@ -75,13 +75,14 @@ export function compilePattern(pattern: Pattern): (text: string) => boolean {
   const [only] = pieces;
   if (head === '' && tail === '' && pieces.length === 1 && only !== undefined) return (text) => text.includes(only);
   return (text) => {
-    if (text.length < head.length + tail.length || !text.startsWith(head) || !text.endsWith(tail)) return false;
+    if (!text.startsWith(head) || !text.endsWith(tail)) return false;
     let from = head.length;
     for (const piece of pieces) {
       const at = text.indexOf(piece, from);
       if (at < 0) return false;
       from = at + piece.length;
     }
+    // What the pieces took must not be needed for the tail as well.
     return from <= text.length - tail.length;
   };
 }

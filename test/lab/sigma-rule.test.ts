@@ -172,6 +172,7 @@ t.test('rule: a modifier that does not fit its value or its place is refused', (
     ['a|windash: -a -b -c -d', 'SIGMA_MODIFIER_MISUSED the modifier windash on "-a -b -c -d"'],
     ['a|fieldref: "b*"', 'SIGMA_MODIFIER_MISUSED the modifier fieldref on "b*"'],
     ['a|contains|fieldref: b', 'SIGMA_MODIFIER_MISUSED the modifier fieldref after contains on "b"'],
+    ['a|utf8|lt: "5"', 'SIGMA_MODIFIER_UNKNOWN the modifier "utf8"'],
     ['a|: x', 'SIGMA_MODIFIER_UNKNOWN the modifier ""'],
     ['"|startswith": x', 'SIGMA_MODIFIER_MISUSED startswith on keywords'],
     ['"|exists": true', 'SIGMA_MODIFIER_MISUSED a keyword that is not text (exists)'],
@@ -237,6 +238,8 @@ t.test('rule: a condition that does not hold together is refused where it breaks
   }
   const deep = `${'('.repeat(51)}selection${')'.repeat(51)}`;
   t.match(saidOfDetection('selection: {a: 1}', `condition: ${deep}`)[0], 'more than 50 levels');
+  const flat = Array.from({ length: 60 }, () => '(not selection)').join(' and ');
+  t.strictSame(saidOfDetection('selection: {a: 1}', `condition: ${flat}`), [], 'side by side there may be more');
   t.end();
 });
 
