@@ -46,7 +46,7 @@ export type EcsProcess = {
   };
 };
 
-export type EcsSyslog = {
+type EcsSyslog = {
   readonly priority: number;
   readonly facility: { readonly code: number };
   readonly severity: { readonly code: number };

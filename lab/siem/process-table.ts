@@ -73,7 +73,7 @@ export class ProcessTable {
 const clockTickMs = 10;
 
 /** Field 22 of /proc/PID/stat counts clock ticks since boot (proc(5)); Linux gives user space 100 a second everywhere. */
-export function readProc(pid: number): (ProcessImage & { readonly startedMs: number }) | undefined {
+function readProc(pid: number): (ProcessImage & { readonly startedMs: number }) | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     const startTicks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);

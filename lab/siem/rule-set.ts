@@ -8,7 +8,7 @@ import { parseSigmaRule } from '../sigma/rule.ts';
 import type { SigmaRule } from '../sigma/rule.ts';
 
 /** A rule as the SIEM knows it. `id` is the file's name without its ending; `problem` = why it cannot run. */
-export type KnownRule = {
+type KnownRule = {
   readonly id: string;
   readonly uuid?: string;
   readonly name: string;

@@ -23,7 +23,7 @@ export type BenchEvent = {
 };
 
 /** An alert to put into the product. Without `event` it copies nothing of an event and only refers to `events`. */
-export type BenchAlert = {
+type BenchAlert = {
   readonly id: string;
   readonly time: Instant;
   readonly rule: { readonly id: string; readonly name: string };
@@ -35,7 +35,7 @@ export type BenchAlert = {
 };
 
 /** What the product is made to say about one rule and one span of ingest time. */
-export type BenchRun = {
+type BenchRun = {
   readonly rule: { readonly id: string; readonly name: string };
   readonly from: Instant;
   readonly to: Instant;

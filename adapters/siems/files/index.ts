@@ -138,9 +138,10 @@ class FilesSiem implements SiemAdapter {
   async rules(question: RuleQuestion, signal: AbortSignal): Promise<Answer<RuleHealth>> {
     await using rules = await this.#rules.snapshot(signal);
     const asked = new Set(question.rules);
-    const byRule = new Map<string, RuleLine[]>();
-    for (const line of rules.items)
-      if (asked.has(line.rule)) byRule.set(line.rule, [...(byRule.get(line.rule) ?? []), line]);
+    const byRule = Map.groupBy(
+      rules.items.filter(({ rule }) => asked.has(rule)),
+      ({ rule }) => rule,
+    );
     const hits: RuleHealth[] = [];
     for (const [rule, lines] of [...byRule].sort(([a], [b]) => (a < b ? -1 : 1))) {
       const raw = await this.#keepLines(tellingLines(lines, question.window), rules);

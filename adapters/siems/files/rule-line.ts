@@ -21,8 +21,10 @@ export type RuleLine = {
 
 type Span = { readonly from: Instant; readonly to: Instant };
 
-/** The lab's SIEM says something about every rule each second; a silence longer than this is one. */
-const longestGapMs = 3_000;
+/** The lab's SIEM says something about every rule each second, and what it says joins on to what it said before. */
+const longestGapMs = 1_000;
+/** Its last word is about a second old; so much of a window's edge may be without one. */
+const edgeMs = 3_000;
 
 /** Reads a line of rule health: `rule.id`, `rule.name`, `enabled`, `from`, `to`, `ok`, `error`, `suppression`. */
 export function ruleLine(document: Document, at: LineAt): RuleLine | { readonly problem: string } {
@@ -122,11 +124,11 @@ function covers([span, ...others]: readonly Span[], window: Span): boolean {
   return (
     span !== undefined &&
     others.length === 0 &&
-    span.from <= shift(window.from, longestGapMs) &&
-    shift(window.to, -longestGapMs) <= span.to
+    span.from <= shift(window.from, edgeMs) &&
+    shift(window.to, -edgeMs) <= span.to
   );
 }
 
 function knownAtStart(first: Span, window: Span): boolean {
-  return first.from <= shift(window.from, longestGapMs);
+  return first.from <= shift(window.from, edgeMs);
 }
