@@ -83,6 +83,9 @@ function figuresOf(run: RunReport, siem: string): Omit<Overview['siems'][number]
   const figures = run.matrix.figures[siem];
   if (figures === undefined) return { figures: [], latency: false, funnel: false, platforms: [] };
   const latency = figures.alertLatencyMs;
+  const platforms = Object.entries(figures.byPlatform).filter(([, { detected }]) => detected.hostsInScope > 0);
+  // Of a single platform there is nothing to say that the figures above do not.
+  const inScope = platforms.length > 1 ? platforms : [];
   return {
     figures: [
       figureView('Detected in time', 'emulations, by the site’s own rules', figures.detected, 'good'),
@@ -107,8 +110,7 @@ function figuresOf(run: RunReport, siem: string): Omit<Overview['siems'][number]
         ? false
         : `Time to alert: median ${formatDuration(latency.median)}, 90th percentile ${formatDuration(latency.p90)}, longest ${formatDuration(latency.max)}.`,
     funnel: funnel(run, siem),
-    platforms: Object.entries(figures.byPlatform)
-      .filter(([, { detected }]) => detected.hostsInScope > 0)
+    platforms: inScope
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([platform, { detected, elements }]) => ({
         platform: platformWords[platform as keyof typeof platformWords],

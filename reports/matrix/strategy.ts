@@ -106,7 +106,7 @@ function countWords(cell: Cell): string {
     ...(untold > 0 ? [`${untold} never had a turn`] : []),
     ...standIns,
   ].join(', ');
-  return cell.executions.length > 1 ? `worst of ${cell.executions.length}: ${all}` : all;
+  return counts.length > 1 || untold > 0 ? `worst of ${cell.executions.length}: ${all}` : all;
 }
 
 const stateWords: Readonly<Record<SourceCell['state'], string>> = {

@@ -118,8 +118,8 @@ export function matrixOf(rows: readonly Row[], reports: readonly ExecutionReport
     byPlatform: {
       linux: { detected: figure(4, 13, 3, 1), elements: figure(0, 2, 1, 0) },
       windows: {
-        detected: { ...figure(0, 0, 0, 0), hostsTested: 0, hostsInScope: 0 },
-        elements: { ...figure(0, 0, 0, 5), hostsTested: 0, hostsInScope: 0 },
+        detected: { ...figure(0, 0, 0, 0), hostsTested: 0, hostsInScope: 1 },
+        elements: { ...figure(0, 0, 0, 5), hostsTested: 0, hostsInScope: 1 },
       },
     },
   }));
