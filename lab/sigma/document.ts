@@ -3,7 +3,7 @@ import type { Document, LineCounter, YAMLMap } from 'yaml';
 import type { ProblemList } from './problem.ts';
 
 /** Larger files are refused unread. */
-export const maxFileLength = 1_000_000;
+const maxFileLength = 1_000_000;
 
 /** The top-level map of a file with exactly one YAML document; otherwise adds the problems and returns undefined. */
 export function parseDocument(text: string, lines: LineCounter, problems: ProblemList): YAMLMap | undefined {

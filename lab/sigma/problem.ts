@@ -3,7 +3,7 @@ import type { LineCounter } from 'yaml';
 /** A place in a rule file; both count from 1. */
 export type Position = { readonly line: number; readonly col: number };
 
-export type ProblemCode =
+type ProblemCode =
   | 'SIGMA_YAML'
   | 'SIGMA_TOO_LARGE'
   | 'SIGMA_MULTI_DOCUMENT'

@@ -4,7 +4,7 @@ import { RegexSyntaxError } from './regex-syntax.ts';
 import type { Assertion, RegexNode } from './regex-syntax.ts';
 
 /** One state of the automaton, naming its successors by number. */
-export type Instruction =
+type Instruction =
   | { readonly kind: 'take'; readonly set: CharSet; next: number }
   | { readonly kind: 'fork'; readonly next: number[] }
   | { readonly kind: 'assert'; readonly assertion: Assertion; next: number }
@@ -14,7 +14,7 @@ export type Instruction =
 export type RegexProgram = { readonly start: number; readonly instructions: readonly Instruction[] };
 
 /** Counted repetitions are written out; an expression that becomes larger is refused. */
-export const maxInstructions = 2000;
+const maxInstructions = 2000;
 
 /** @throws RegexSyntaxError when the expression is too large. */
 export function compileProgram(node: RegexNode): RegexProgram {

@@ -14,7 +14,7 @@ export type SigmaRegex = {
 };
 
 /** A rule with a longer expression is refused. */
-export const maxRegexLength = 2000;
+const maxRegexLength = 2000;
 
 /** Compiles an expression, or says why it cannot be used. Case counts, unless a flag says otherwise. */
 export function compileRegex(source: string, flags: ReadonlySet<RegexFlag>): SigmaRegex | Refusal {

@@ -9,9 +9,9 @@ import type { Position, Problem } from './problem.ts';
 import { parseDetection } from './selections.ts';
 
 const levels = ['informational', 'low', 'medium', 'high', 'critical'] as const;
-export type Level = (typeof levels)[number];
+type Level = (typeof levels)[number];
 const statuses = ['stable', 'test', 'experimental', 'deprecated', 'unsupported'] as const;
-export type Status = (typeof statuses)[number];
+type Status = (typeof statuses)[number];
 
 /** Which log a rule is about; at least one of the three is there. */
 export type LogSource = {

@@ -9,7 +9,7 @@ type FieldNames = Readonly<Record<string, string | readonly string[]>>;
  * What a rule's log source means for an event. A mapping applies to a rule when the rule names all that the mapping
  * names; several may apply to one rule, and then all their conditions hold.
  */
-export type LogSourceMapping = {
+type LogSourceMapping = {
   readonly product?: string;
   readonly category?: string;
   readonly service?: string;

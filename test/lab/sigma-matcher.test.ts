@@ -10,17 +10,8 @@ import { parseSigmaRule } from '../../lab/sigma/rule.ts';
 import type { SigmaRule } from '../../lab/sigma/rule.ts';
 import type { Taxonomy } from '../../lab/sigma/taxonomy.ts';
 import { flatten, naiveMatch } from './sigma-naive.ts';
+import { plainTaxonomy, randomEvent, randomRule } from './sigma-random.ts';
 import { sampleRules } from './sigma-sample-rules.ts';
-
-/** Fields a to e are the event's own; every event is in the scope of `product: any`. */
-const plainTaxonomy: Taxonomy = {
-  fields: { a: 'a', b: 'b', c: 'c', d: ['d', 'e'], n: 'n', ip: 'ip', o: 'o' },
-  logsources: [
-    { product: 'any', when: {} },
-    { category: 'first', when: { kind: 'one' } },
-    { category: 'second', when: { kind: ['two', 'three'] } },
-  ],
-};
 
 function ruleText(detection: unknown, logsource: unknown = { product: 'any' }, number = 0): string {
   const id = `929a690e-bef0-4204-a928-${String(number).padStart(12, '0')}`;
@@ -116,6 +107,7 @@ const modifierTable: readonly (readonly [
   ['a|gte', 1024, [1024, 65535], [1023, true]],
   ['a|neq', 'x', ['y', '', null, absent, ['y']], ['x', 'X', ['y', 'x']]],
   ['a|neq', ['x', 'y'], ['z'], ['x', 'y']],
+  ['a|neq', null, ['x', ''], [null, absent]],
   ['a|contains|neq', 'x', ['abc'], ['axc']],
   ['a|re', '^/tmp/[a-z]{2,3}$', ['/tmp/ab', '/tmp/abc'], ['/tmp/a', '/tmp/abcd', '/tmp/AB', 'x/tmp/ab']],
   ['a|re', 'o.*b', ['foo bar'], ['FOO BAR', 'bfo', 'o\nb']],
@@ -476,113 +468,6 @@ t.test('matcher: rules as they are written for Linux match the events that they 
   t.strictSame(start(again), ["Process With Its Parent's Command Line"]);
   t.strictSame(start({ ...again, parent: { command_line: './x', working_directory: '/a' } }), []);
   t.end();
-});
-
-/** Few letters, so that random rules and events have something in common. */
-const word = fc.string({ unit: fc.constantFrom('a', 'b', 'A', 'B', '/', '.'), maxLength: 4 });
-const number = fc.integer({ min: 0, max: 4 });
-const address = fc.constantFrom('10.0.0.1', '10.1.0.1', '192.168.0.1', '2001:db8:0:0:0:0:0:1', '0:0:0:0:0:0:0:1');
-const scalar = fc.oneof({ weight: 5, arbitrary: word }, number, fc.constant(null), fc.boolean());
-const randomEvent = fc.record(
-  {
-    a: fc.oneof(scalar, fc.array(scalar, { maxLength: 3 })),
-    b: scalar,
-    c: scalar,
-    d: scalar,
-    e: fc.array(word, { maxLength: 2 }),
-    n: fc.oneof(number, number.map(String)),
-    ip: address,
-    kind: fc.constantFrom('one', 'two', 'three', 'four'),
-    o: fc.record({ p: scalar }),
-  },
-  { requiredKeys: [] },
-);
-const randomPattern = fc.string({ unit: fc.constantFrom('a', 'b', 'A', '/', '.', '*', '?', '\\'), maxLength: 4 });
-const randomRegex = fc.constantFrom(
-  'a.b',
-  '^a',
-  'b$',
-  'a+b?',
-  '(ab|ba)',
-  '[ab]{2}',
-  'a|/',
-  '',
-  '/.*b',
-  '(a|b)+/',
-  'aa?b',
-);
-const field = fc.constantFrom('a', 'b', 'c', 'd', 'o.p');
-function several<T>(one: fc.Arbitrary<T>): fc.Arbitrary<T | T[]> {
-  return fc.oneof(one, fc.array(one, { minLength: 1, maxLength: 3 }));
-}
-const randomLine: fc.Arbitrary<[string, unknown]> = fc.oneof(
-  fc.tuple(field, several(fc.oneof(randomPattern, scalar))),
-  fc.tuple(
-    field.chain((name) =>
-      fc
-        .constantFrom(
-          'contains',
-          'startswith',
-          'endswith',
-          'cased',
-          'contains|all',
-          'neq',
-          'contains|cased',
-          'base64offset|contains',
-        )
-        .map((mods) => `${name}|${mods}`),
-    ),
-    several(word.filter((text) => text !== '')),
-  ),
-  fc.tuple(
-    field.chain((name) => fc.constantFrom('re', 're|i', 're|all').map((mods) => `${name}|${mods}`)),
-    several(randomRegex),
-  ),
-  fc.tuple(fc.constantFrom('a|exists', 'd|exists', 'o|exists'), fc.boolean()),
-  fc.tuple(fc.constantFrom('n|lt', 'n|lte', 'n|gt', 'n|gte'), number),
-  fc.tuple(fc.constant('n'), several(number)),
-  fc.tuple(
-    fc.constant('ip|cidr'),
-    several(fc.constantFrom('10.0.0.0/8', '10.0.0.0/16', '0.0.0.0/0', '2001:db8::/32', '::/0', '::1')),
-  ),
-  fc.tuple(
-    fc.constantFrom('a|fieldref', 'a|fieldref|contains', 'b|fieldref|startswith', 'b|fieldref|endswith|cased'),
-    fc.constantFrom('b', 'c', 'd'),
-  ),
-);
-const randomMap = fc.array(randomLine, { minLength: 1, maxLength: 3 }).map((lines) => Object.fromEntries(lines));
-const randomSelection = fc.oneof(
-  { weight: 5, arbitrary: randomMap },
-  fc.array(randomMap, { minLength: 1, maxLength: 2 }),
-  fc.array(
-    word.filter((text) => text !== ''),
-    { minLength: 1, maxLength: 2 },
-  ),
-  fc.record({
-    '|all': fc.array(
-      word.filter((text) => text !== ''),
-      { minLength: 1, maxLength: 2 },
-    ),
-  }),
-);
-const { condition } = fc.letrec<{ condition: string; operand: string }>((tie) => ({
-  operand: fc.oneof(
-    { weight: 4, arbitrary: fc.constantFrom('s1', 's2', 's3', '1 of s*', 'all of them', '1 of them') },
-    tie('condition').map((inner) => `(${inner})`),
-    tie('operand').map((inner) => `not ${inner}`),
-  ),
-  condition: fc
-    .array(fc.tuple(fc.constantFrom(' and ', ' or '), tie('operand')), { minLength: 1, maxLength: 3 })
-    .map((all) => all.flatMap(([joint, operand], i) => (i === 0 ? [operand] : [joint, operand])).join('')),
-}));
-const randomRule = fc.record({
-  detection: fc.record({ s1: randomSelection, s2: randomSelection, s3: randomSelection, condition }),
-  logsource: fc.constantFrom(
-    { product: 'any' },
-    { category: 'first' },
-    { category: 'second' },
-    { product: 'any', category: 'second' },
-  ),
 });
 
 t.test('matcher: many rules at once match exactly what each matches when it is evaluated the obvious way', (t) => {
