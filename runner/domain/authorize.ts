@@ -1,6 +1,6 @@
 import type { Account, Engagement, Inventory, Target, Window } from './inventory.ts';
 import type { Reason } from './fact.ts';
-import { type DurationMs, elapsed, epochMs, type Instant, shift } from './time.ts';
+import { type DurationMs, earlier, elapsed, epochMs, type Instant, shift } from './time.ts';
 
 const brand: unique symbol = Symbol('authorized');
 
@@ -36,10 +36,17 @@ export function authorize(
   const windows = inventory.windows.filter((window) => window.groups.some((group) => target.groups.includes(group)));
   if (windows.length === 0)
     return refused('out-of-window', `no window names a group of ${target.id} (${target.groups.join(', ') || 'none'})`);
-  const closings = windows.map((window) => ({ window, closing: closesAt(window, now) }));
-  const open = closings.flatMap(({ window, closing }) =>
-    closing.open ? [{ window, until: shift(closing.at, -1 * window.cleanupReserve) }] : [],
-  );
+  // A target of several groups may be touched when one of their windows is open, and not while any of them is frozen.
+  const freezes = windows.flatMap((window) => window.freezes.map((freeze) => ({ ...freeze, window })));
+  const frozen = freezes.find((freeze) => freeze.from <= now && now < freeze.to);
+  if (frozen !== undefined)
+    return refused('out-of-window', `window ${frozen.window.id} is frozen until ${frozen.to}: ${frozen.because}`);
+  const closings = windows.map((window) => ({ window, closing: closesAt(window.open, now) }));
+  const open = closings.flatMap(({ window, closing }) => {
+    if (!closing.open) return [];
+    const end = freezes.reduce((soonest, { from }) => (from > now ? earlier(soonest, from) : soonest), closing.at);
+    return [{ window, until: shift(end, -1 * window.cleanupReserve) }];
+  });
   const [first] = open.sort((a, b) => b.until.localeCompare(a.until));
   if (first === undefined)
     return refused(
@@ -86,13 +93,13 @@ function inScope(
   target: Target,
   accountName: string,
 ): { readonly is: 'in-scope'; readonly account: Account } | { readonly is: 'refused'; readonly why: Reason } {
-  if (!inventory.targets.some((known) => known.id === target.id && known.address === target.address))
+  if (!inventory.targets.some(({ id, address }) => id === target.id && address === target.address))
     return refused(
       'out-of-scope',
       `${target.id} (${target.address}) is not a target of engagement ${inventory.engagement.id}`,
     );
-  const names = [target.id, target.address, ...Object.values(target.names).flat()].map((name) => name.toLowerCase());
-  const forbidden = inventory.engagement.neverTouch.find((name) => names.includes(name.toLowerCase()));
+  const names = [target.id, target.address, ...Object.values(target.names).flat()].map(sameSpelling);
+  const forbidden = inventory.engagement.neverTouch.find((name) => names.includes(sameSpelling(name)));
   if (forbidden !== undefined)
     return refused(
       'out-of-scope',
@@ -109,22 +116,16 @@ function refused(reasonClass: Reason['class'], detail: string): { readonly is: '
 
 type Closing = { readonly open: true; readonly at: Instant } | { readonly open: false; readonly because: string };
 
-/** When the window that is open at `now` closes: the earliest of its end and the next freeze. */
-function closesAt(window: Window, now: Instant): Closing {
-  const frozen = window.freezes.find((freeze) => freeze.from <= now && now < freeze.to);
-  if (frozen !== undefined) return { open: false, because: `frozen until ${frozen.to}: ${frozen.because}` };
-  let end = endOfOpening(window.open, now);
+/** When the window that is open at `now` closes. */
+function closesAt(open: Window['open'], now: Instant): Closing {
+  let end = endOfOpening(open, now);
   if (!end.open) return end;
   // A window that opens again in the moment it closes (every day, all day) is one opening; a week ahead is far enough.
-  for (let again = endOfOpening(window.open, end.at), days = 0; again.open && days < 8; days += 1) {
+  for (let again = endOfOpening(open, end.at), days = 0; again.open && days < 8; days += 1) {
     end = again;
-    again = endOfOpening(window.open, end.at);
+    again = endOfOpening(open, end.at);
   }
-  const at = window.freezes.reduce(
-    (soonest, freeze) => (freeze.from > now && freeze.from < soonest ? freeze.from : soonest),
-    end.at,
-  );
-  return { open: true, at };
+  return end;
 }
 
 function endOfOpening(open: Window['open'], now: Instant): Closing {
@@ -143,7 +144,22 @@ function endOfOpening(open: Window['open'], now: Instant): Closing {
         : undefined;
   if (minutesLeft === undefined)
     return { open: false, because: `closed now (day ${day}, ${clock(minute)} in ${open.timeZone})` };
-  return { open: true, at: shift(now, minutesLeft * 60_000 - second * 1_000 - (epochMs(now) % 1_000)) };
+  const naive = shift(now, minutesLeft * 60_000 - second * 1_000 - (epochMs(now) % 1_000));
+  return { open: true, at: onWallClock(naive, open.toMinute, open.timeZone) };
+}
+
+/**
+ * `naive` is right unless the clock is put forward or back before it: then the moment at which the wall clock shows `minute`, or,
+ * when it leaves that minute out, the moment at which it does so.
+ */
+function onWallClock(naive: Instant, minute: number, timeZone: string): Instant {
+  const past = (at: Instant): number => {
+    const off = wallClock(at, timeZone).minute - (minute % 1440);
+    return off > 720 ? off - 1440 : off < -720 ? off + 1440 : off;
+  };
+  let at = shift(naive, -60_000 * past(naive));
+  while (past(at) < 0 && at < naive) at = shift(at, 60_000);
+  return at;
 }
 
 function wallClock(now: Instant, timeZone: string): { day: number; minute: number; second: number } {
@@ -161,6 +177,18 @@ function wallClock(now: Instant, timeZone: string): { day: number; minute: numbe
     minute: Number(part('hour')) * 60 + Number(part('minute')),
     second: Number(part('second')),
   };
+}
+
+/** One spelling per host: without case, the root's dot and an IPv6 address's brackets; addresses in their shortest form. */
+function sameSpelling(name: string): string {
+  const plain = name
+    .trim()
+    .toLowerCase()
+    .replace(/\.$/, '')
+    .replace(/^\[(.*)\]$/, '$1');
+  if (!/^[\d.]+$|:/.test(plain)) return plain;
+  const url = plain.includes(':') ? `http://[${plain}]/` : `http://${plain}/`;
+  return URL.canParse(url) ? new URL(url).hostname : plain;
 }
 
 function clock(minute: number): string {

@@ -1,5 +1,5 @@
 import type { EvidenceRef } from './evidence.ts';
-import type { CleanupResult, Execution, Intent } from './execution.ts';
+import type { CleanupResult, Execution, Intent, Marker } from './execution.ts';
 import type { Reason } from './fact.ts';
 import type { Facts } from './facts.ts';
 import type { AlertHit, EventHit, RuleHealth } from './siem.ts';
@@ -19,6 +19,8 @@ export type Observation = {
   readonly from: Instant;
   /** On detproof's clock: when the last answers were asked for. */
   readonly until: Instant;
+  /** Markers of the executions that were asked about: of others, no answer says anything. */
+  readonly asked: readonly Marker[];
   readonly clock?: ClockOffset;
   readonly polls: number;
   readonly events: Observed<EventHit>;

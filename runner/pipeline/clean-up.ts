@@ -43,9 +43,10 @@ export async function undo(
   const leftBehind: LeftBehind[] = [];
   for (const step of steps) {
     const told = said(step);
-    const refusal = lines.find((line) => line.startsWith(`left ${step.kind} ${argument(step)}`));
+    const refused = `left ${step.kind} ${argument(step)}: `;
+    const refusal = lines.find((line) => line.startsWith(refused));
     if (lines.includes(told)) done.push(`${step.kind} ${argument(step)}`);
-    else leftBehind.push(left(step, refusal?.slice(`left ${step.kind} ${argument(step)}: `.length) ?? trouble));
+    else leftBehind.push(left(step, refusal?.slice(refused.length) ?? trouble));
   }
   return { done, leftBehind };
 }

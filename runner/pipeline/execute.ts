@@ -7,10 +7,12 @@ import type { OnProgress } from '../domain/progress.ts';
 import type { RunState } from '../domain/record.ts';
 import { duration } from '../domain/time.ts';
 import { type Transport, TransportFailure } from '../ports.ts';
-import type { Executed } from './establish.ts';
-import { type ExecuteDeps, executeOne, fixedParents, type Where } from './execute-one.ts';
+import type { ExecuteDeps, Where } from './execute-deps.ts';
+import { executeOne } from './execute-one.ts';
 import { failureReason, Host } from './host.ts';
-import { inTurn, limited } from './limit.ts';
+import { allEnded, inTurn, limited } from './limit.ts';
+import { fixedParents } from './parents.ts';
+import type { Executed } from './scope.ts';
 
 export type ExecuteRequest = {
   readonly plan: Plan;
@@ -60,8 +62,6 @@ function waves({ plan, deps }: ExecuteRequest, open: readonly PlannedExecution[]
   return groups;
 }
 
-type Reached = { readonly target: Target; readonly account: string; readonly where: Where | Reason };
-
 async function runWave(
   request: ExecuteRequest,
   wave: readonly Target[],
@@ -69,14 +69,16 @@ async function runWave(
 ): Promise<readonly Executed[]> {
   const executed: Executed[] = [];
   const hosts: Host[] = [];
+  const reached = new Map<string, Where | Reason>();
+  const login = ({ target, account }: { target: string; account: string }): string => `${target} ${account}`;
   try {
-    const reached = await Promise.all(
+    await allEnded(
       wave.flatMap((target) => {
         const accounts = [...new Set(open.filter((one) => one.target === target.id).map(({ account }) => account))];
-        return accounts.map(async (account): Promise<Reached> => {
+        return accounts.map(async (account) => {
           const host = new Host(request.transports(target));
           hosts.push(host);
-          return { target, account, where: await reach(request, host, target, account, open) };
+          reached.set(login({ target: target.id, account }), await reach(request, host, target, account, open));
         });
       }),
     );
@@ -84,14 +86,18 @@ async function runWave(
       const due = open.filter((one) => one.phase === phase && wave.some(({ id }) => id === one.target));
       if (due.length === 0 || request.halt.aborted) continue;
       request.progress({ kind: 'phase', phase, executions: due.length });
-      await Promise.all(
-        reached.map(async (one) => {
-          const own = due.filter(({ target, account }) => target === one.target.id && account === one.account);
-          await limited(one.target.parallel, own, async (plan) => {
-            if (request.halt.aborted) return;
-            executed.push({ plan, execution: await runOne(request, plan, one.where) });
-          });
-        }),
+      await allEnded(
+        wave.map((target) =>
+          limited(
+            target.parallel,
+            due.filter((one) => one.target === target.id),
+            async (plan) => {
+              const where = reached.get(login(plan));
+              if (request.halt.aborted || where === undefined) return;
+              executed.push({ plan, execution: await runOne(request, plan, where) });
+            },
+          ),
+        ),
       );
     }
   } finally {

@@ -2,10 +2,13 @@ import type { CleanupStep } from '../domain/execution.ts';
 import type { Command } from '../ports.ts';
 
 /**
- * What the harness itself does on a POSIX host, as small sh scripts that take their data on standard input, so that no
- * path and no marker of an execution stands in a command line of the harness.
+ * What the harness itself does on a POSIX host, as small sh scripts that take their data on standard input and compare it in
+ * the shell itself: no command line of the harness holds a marker, or the SIEM would show the harness as the execution.
  */
 const utf8 = new TextEncoder();
+
+/** `echo` would read a backslash in a path as more than itself. */
+const say = `say() { printf '%s\\n' "$1"; }`;
 
 function script(text: string, lines: readonly string[]): Command {
   for (const line of lines) if (/[\n\r\0]/.test(line)) throw new RangeError('a line break in harness data');
@@ -19,13 +22,13 @@ function script(text: string, lines: readonly string[]): Command {
 /** Home, clock, interpreter, and which of the given folders exist. */
 export function probe(interpreter: string, folders: readonly string[]): Command {
   return script(
-    `echo "home $HOME"; echo "clock $(date +%s.%N)"; IFS= read -r i; [ -x "$i" ] && echo "interpreter $i"
-while IFS= read -r f; do case $f in '~/'*) f=$HOME/\${f#'~/'};; esac; [ -e "$f" ] || echo "absent $f"; done`,
+    `${say}; say "home $HOME"; say "clock $(date +%s.%N)"; IFS= read -r i; [ -x "$i" ] && say "interpreter $i"
+while IFS= read -r f; do case $f in '~/'*) f=$HOME/\${f#'~/'};; esac; [ -e "$f" ] || say "absent $f"; done`,
     [interpreter, ...folders],
   );
 }
 
-/** Fails, touching nothing more, as soon as something that is to be created exists already. */
+/** Fails, touching nothing more, as soon as something that is to be created exists already; says which folders it made. */
 export function prepare(
   folders: {
     readonly fresh: readonly string[];
@@ -35,15 +38,16 @@ export function prepare(
   copies: readonly { readonly kind: 'copy' | 'link'; readonly from: string; readonly to: string }[],
 ): Command {
   return script(
-    `while IFS= read -r op && IFS= read -r a; do case $op in
-new) [ -e "$a" ] || [ -L "$a" ] && { echo "exists $a"; exit 17; };;
+    `${say}; new() { if [ -e "$1" ] || [ -L "$1" ]; then say "exists $1"; exit 17; fi; }
+while IFS= read -r op && IFS= read -r a; do case $op in
+new) new "$a";;
 parent) mkdir -p -- "$a" || exit 18;;
-make) mkdir -m 700 -- "$a" || exit 18;;
+make) if mkdir -m 700 -- "$a"; then say "made $a"; else new "$a"; exit 18; fi;;
 inner) mkdir -p -m 700 -- "$a" || exit 18;;
 from) f=$a;;
 copy) cp -L -- "$f" "$a" && chmod 700 -- "$a" || exit 18;;
 link) ln -s -- "$f" "$a" || exit 18;;
-esac; done </dev/stdin`,
+esac; done`,
     [
       ...folders.fresh.flatMap((path) => ['new', path]),
       ...folders.parents.flatMap((path) => ['parent', path]),
@@ -54,7 +58,7 @@ esac; done </dev/stdin`,
   );
 }
 
-/** When the next full minute but `margin` seconds begins on the host, in the words of its crontab; and as seconds since the epoch. */
+/** The next full minute on the host that is at least 8 s away, in the words of its crontab; and as seconds since the epoch. */
 export function cronTime(): Command {
   return script(
     `n=$(date +%s); a=$((n - n % 60 + 60)); [ $((a - n)) -lt 8 ] && a=$((a + 60))
@@ -63,29 +67,53 @@ date -d "@$a" '+%M %H %d %m %Y%m%d%H%M' 2>/dev/null || date -r "$a" '+%M %H %d %
   );
 }
 
+/**
+ * `table` reads the account's whole crontab into `$c`, with a full stop behind it so that no line break at its end is lost. It
+ * fails, with the reason in `$e`, when that cannot be read: what is not known to be all of it must not replace it. Not having a
+ * crontab is an empty one.
+ */
+const table = `table() { if c=$(crontab -l 2>/dev/null && echo .); then return 0; fi
+ c=.; e=$(crontab -l 2>&1 >/dev/null); case $e in *[Nn]'o crontab'*|*'No such file'*) return 0;; *) return 1;; esac; }`;
+
 /** Adds one line to the account's crontab, all else as it was. */
 export function addCrontabLine(line: string): Command {
-  return script(`IFS= read -r l; { crontab -l 2>/dev/null; printf '%s\\n' "$l"; } | crontab -`, [line]);
+  return script(
+    `${table}
+IFS= read -r l; table || { printf 'the crontab cannot be read: %s\\n' "$e" >&2; exit 19; }
+printf '%s%s\\n' "\${c%.}" "$l" | crontab -`,
+    [line],
+  );
 }
+
+/** Process ids of what bears `$1` in its command line; GNU grep reads past a NUL byte, BusyBox's does not. */
+const bearing = `bearing() { if [ ! -r /proc/self/cmdline ]; then
+  ps -A -ww -o pid= -o args= | while read -r q r; do case $r in *"$1"*) say "$q";; esac; done
+ elif printf 'a\\0b\\n' | grep -aqF b; then
+  printf '%s\\n' "$1" | grep -lasF -f - /proc/[0-9]*/cmdline 2>/dev/null | while IFS=/ read -r r q q r; do say "$q"; done
+ else for q in /proc/[0-9]*; do r=$(tr '\\0' '\\n' 2>/dev/null <"$q/cmdline"); case $r in *"$1"*) say "\${q#/proc/}";; esac; done
+ fi 2>/dev/null; }`;
 
 /** Carries out clean-up steps and says of each whether it is done; what is left is said with the shell's own words. */
 export function cleanUp(steps: readonly CleanupStep[]): Command {
   return script(
-    `n='
-'
+    `${say}; ${table}; ${bearing}
+has() { printf %s "\${c%.}" | while IFS= read -r x; do [ "$x" = "$1" ] && exit 3; done; [ $? -eq 3 ]; }
+without() { printf %s "\${c%.}" | while IFS= read -r x; do [ "$x" = "$1" ] || printf '%s\\n' "$x"; done; }
 while IFS= read -r op && IFS= read -r a; do case $op in
 end-processes)
- t=0; while p=$(printf '%s\\n' "$a" | grep -lasF -f - /proc/[0-9]*/cmdline 2>/dev/null); [ -n "$p" ] && [ $t -lt 5 ]; do
-  for f in $p; do f=\${f#/proc/}; kill -KILL "\${f%/cmdline}" 2>/dev/null; done; t=$((t + 1)); [ $t -lt 2 ] || sleep 0.2; done
- if [ -z "$p" ]; then echo "done $op"; else echo "left $op $a: still running: $p"; fi;;
-remove) e=$(rm -rf -- "$a" 2>&1 </dev/null); if [ -e "$a" ] || [ -L "$a" ]; then echo "left $op $a: $(printf %s "$e" | tr '\\n' ' ')"; else echo "done $op $a"; fi;;
-remove-if-empty) rmdir -- "$a" 2>/dev/null; echo "done $op $a";;
+ if [ ! -r /proc/self/cmdline ] && ! ps -A -ww -o pid= -o args= >/dev/null 2>&1; then
+  say "left $op $a: neither /proc nor ps is here to look for them"; continue; fi
+ t=0; while p=$(bearing "$a"); [ -n "$p" ] && [ $t -lt 5 ]; do
+  kill -KILL $p 2>/dev/null; t=$((t + 1)); [ $t -lt 2 ] || sleep 0.2; done
+ if [ -z "$p" ]; then say "done $op"; else say "left $op $a: still running: $(echo $p)"; fi;;
+remove) e=$(rm -rf -- "$a" 2>&1 </dev/null); if [ -e "$a" ] || [ -L "$a" ]; then say "left $op $a: $(printf %s "$e" | tr '\\n' ' ')"; else say "done $op $a"; fi;;
+remove-if-empty) rmdir -- "$a" 2>/dev/null; say "done $op $a";;
 remove-crontab-line)
- t=$(crontab -l 2>/dev/null; echo .); t=\${t%.}
- case $n$t$n in *"$n$a$n"*)
-  k=$(printf %s "$t" | while IFS= read -r x || [ -n "$x" ]; do [ "$x" = "$a" ] || printf '%s\\n' "$x"; done; echo .)
-  if [ "$k" = . ]; then crontab -r; else printf %s "\${k%.}" | crontab -; fi; t=$(crontab -l 2>/dev/null);; esac
- case $n$t$n in *"$n$a$n"*) echo "left $op $a: it is still in the crontab";; *) echo "done $op";; esac;;
+ table || { say "left $op $a: the crontab cannot be read: $e"; continue; }
+ if has "$a"; then
+  k=$(without "$a"; echo .); if [ "$k" = . ]; then crontab -r; else printf %s "\${k%.}" | crontab -; fi
+  table || { say "left $op $a: the crontab cannot be read: $e"; continue; }; fi
+ if has "$a"; then say "left $op $a: it is still in the crontab"; else say "done $op"; fi;;
 esac; done`,
     steps.flatMap((step) => [step.kind, argument(step)]),
   );

@@ -19,7 +19,7 @@ export type Probe = {
 export class Host implements AsyncDisposable {
   readonly #transport: Transport;
   #session: Promise<Session> | undefined;
-  #refused: Reason | undefined;
+  #refused: TransportFailure | undefined;
   #losses = 0;
 
   constructor(transport: Transport) {
@@ -28,14 +28,14 @@ export class Host implements AsyncDisposable {
 
   /** Throws {@link TransportFailure}. */
   async session(target: AuthorizedTarget, signal: AbortSignal): Promise<Session> {
-    if (this.#refused !== undefined) throw new TransportFailure('login', this.#refused.detail);
+    if (this.#refused !== undefined) throw this.#refused;
     this.#session ??= this.#transport.connect(target, signal);
     try {
       return await this.#session;
     } catch (error) {
       this.#session = undefined;
       if (error instanceof TransportFailure && (error.class === 'login' || error.class === 'host-key'))
-        this.#refused = { class: error.class, detail: error.message };
+        this.#refused = error;
       throw error;
     }
   }

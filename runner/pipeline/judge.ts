@@ -3,7 +3,9 @@ import type { PlannedExecution, SiemExpectation } from '../domain/plan.ts';
 import type { Reason } from '../domain/fact.ts';
 import type { Instant } from '../domain/time.ts';
 import { formatDuration } from '../domain/time.ts';
-import type { Judgement, Score, VerdictKind } from '../domain/verdict.ts';
+import type { Judgement, VerdictKind } from '../domain/verdict.ts';
+import { scoreOf } from './score.ts';
+import { delivery, type Delivery, shorten, usability } from './sources-as-one.ts';
 
 type Finding = {
   readonly verdict: VerdictKind;
@@ -17,6 +19,8 @@ export type JudgeInput = {
   readonly plan: Pick<PlannedExecution, 'purpose'>;
   readonly expect: SiemExpectation;
   readonly facts: Facts;
+  /** The names under which this SIEM knows the host. */
+  readonly hosts: readonly string[];
   /** When the execution ended: a known gap with an end date is excused until then. */
   readonly at: Instant;
   /** Ids of the rules that detproof ships. */
@@ -26,21 +30,20 @@ export type JudgeInput = {
 /** Facts → verdict and score. Pure; held as a truth table in its test. */
 export function judge(input: JudgeInput): Judgement {
   const { plan, expect, facts } = input;
-  const finding =
-    plan.purpose === 'emulation' ? judgeEmulation(facts, expect) : judgeQuiet(plan.purpose, facts, expect);
+  const finding = plan.purpose === 'emulation' ? judgeEmulation(facts) : judgeQuiet(plan.purpose, facts);
   const counted = countedAlerts(facts);
   return {
     verdict: finding.verdict,
     ...(finding.brokeAt === undefined ? {} : { brokeAt: finding.brokeAt }),
     sentence: finding.sentence,
     ...(finding.why === undefined ? {} : { why: finding.why }),
-    score: score(finding.verdict, expect, input.at),
+    score: scoreOf(finding, expect, input.at),
     byReferenceRule: counted.length > 0 && counted.every(({ rule }) => input.referenceRules.has(rule)),
-    notes: [...(finding.notes ?? []), ...alertNotes(facts)],
+    notes: [...(finding.notes ?? []), ...alertNotes(facts), ...hostNotes(facts, input.hosts)],
   };
 }
 
-function judgeEmulation(facts: Facts, expect: SiemExpectation): Finding {
+function judgeEmulation(facts: Facts): Finding {
   if (facts.prevented.is === 'yes') {
     const [first] = facts.prevented.evidence;
     return { verdict: 'prevented', sentence: `A control stopped it and said so: ${first.sign}` };
@@ -51,7 +54,7 @@ function judgeEmulation(facts: Facts, expect: SiemExpectation): Finding {
   if (counted.length > 0) return judgeTime(facts);
 
   const pipe = delivery(facts);
-  if (pipe.is !== 'yes') return judgeUndelivered(pipe, facts, expect);
+  if (pipe.is !== 'yes') return judgeUndelivered(pipe, facts);
   if (facts.alerted.is === 'unknown') return inconclusive(facts.alerted.why);
   if (facts.alerted.is === 'not-asked') return inconclusive({ class: 'rule-unknown', detail: facts.alerted.because });
   if (facts.attributed.is === 'unknown') return inconclusive(facts.attributed.why);
@@ -91,14 +94,20 @@ function judgeTime(facts: Facts): Finding {
   }
 }
 
-function judgeUndelivered(pipe: Exclude<Delivery, { is: 'yes' }>, facts: Facts, expect: SiemExpectation): Finding {
+function judgeUndelivered(pipe: Exclude<Delivery, { is: 'yes' }>, facts: Facts): Finding {
   if (pipe.is === 'unknown') return inconclusive(pipe.why);
   if (pipe.is === 'silent')
     return {
       verdict: 'blind',
       brokeAt: 'delivered',
-      sentence: `The SIEM receives nothing from ${expect.sources.join(', ')} of this host, while it does from other hosts.`,
+      sentence: `The SIEM receives nothing from ${pipe.sources.join(', ')} of this host, while it does from other hosts.`,
     };
+  const [alert] = facts.alerts;
+  if (alert !== undefined)
+    return inconclusive({
+      class: 'ambiguous',
+      detail: `its event was not found, yet ${alert.name} (${alert.rule}) alerted on it, so something of it did reach the SIEM`,
+    });
   return facts.recorded.is === 'yes'
     ? {
         verdict: 'recorded-only',
@@ -112,7 +121,7 @@ function judgeUndelivered(pipe: Exclude<Delivery, { is: 'yes' }>, facts: Facts, 
       };
 }
 
-function judgeQuiet(purpose: 'twin' | 'control', facts: Facts, expect: SiemExpectation): Finding {
+function judgeQuiet(purpose: 'twin' | 'control', facts: Facts): Finding {
   const ran = judgeRan(facts);
   if (ran !== undefined) return ran;
   const rules = [...new Set(facts.alerts.map(({ rule }) => rule))].sort();
@@ -130,23 +139,33 @@ function judgeQuiet(purpose: 'twin' | 'control', facts: Facts, expect: SiemExpec
     return {
       verdict: 'blind',
       brokeAt: 'delivered',
-      sentence: `No alert, but the SIEM receives nothing from ${expect.sources.join(', ')} of this host either.`,
+      sentence: `No alert, but the SIEM receives nothing from ${pipe.sources.join(', ')} of this host either.`,
     };
   if (pipe.is === 'absent')
     return inconclusive({
-      class: 'source-not-alive',
-      detail: 'its own event never reached the SIEM, so that no alert proves nothing',
+      class: 'ambiguous',
+      detail: 'its own event never reached the SIEM, while the controls around it did, so that no alert proves nothing',
     });
   if (facts.alertsRead.is === 'unknown') return inconclusive(facts.alertsRead.why);
   if (facts.alertsRead.is !== 'yes')
     return inconclusive({ class: 'still-waiting', detail: 'the alerts were not read' });
   if (facts.alerted.is === 'unknown') return inconclusive(facts.alerted.why);
-  const off = facts.alerted.is === 'no' && facts.alerted.proof.kind === 'rule-disabled';
+  const usable = usability(facts);
+  if (purpose === 'twin' && usable.is === 'no' && usable.ofAnotherProcess)
+    return inconclusive({
+      class: 'ambiguous',
+      detail: `only events of another process arrived (${usable.problems}), so that no alert proves nothing`,
+    });
   return {
     verdict: purpose === 'twin' ? 'quiet' : 'clean',
     sentence:
       purpose === 'twin' ? 'Seen by the SIEM, and no alert.' : 'The log pipe is open, and the harness raises no alert.',
-    notes: off ? [`quiet is no merit here: ${expect.rules.join(', ')} was switched off`] : [],
+    notes: [
+      ...switchedOff(facts).map(
+        (rule) => `${purpose === 'twin' ? 'quiet' : 'clean'} is no merit here: ${rule} was switched off`,
+      ),
+      ...(usable.is === 'no' ? [`its event arrived thin: ${usable.problems}`] : []),
+    ],
   };
 }
 
@@ -168,13 +187,23 @@ function countedAlerts(facts: Facts): readonly { readonly rule: string }[] {
 }
 
 function noAlertBecause(facts: Facts): string {
-  if (facts.alerted.is === 'no')
-    return facts.alerted.proof.kind === 'rule-disabled'
-      ? `the rule was switched off (${facts.alerted.proof.rules.map(({ rule }) => rule).join(', ')})`
-      : `the rule ran over it and did not fire (${facts.alerted.proof.rules.map(({ rule }) => rule).join(', ')})`;
+  if (facts.alerted.is === 'no') {
+    const off = switchedOff(facts);
+    const ran = facts.alerted.proof.rules.map(({ rule }) => rule).filter((rule) => !off.includes(rule));
+    return [
+      ...(ran.length === 0 ? [] : [`the rule ran over it and did not fire (${ran.join(', ')})`]),
+      ...(off.length === 0 ? [] : [`the rule was switched off (${off.join(', ')})`]),
+    ].join('; ');
+  }
   if (facts.attributed.is === 'yes')
     return 'the alert is by a rule that fires on the harness itself, so it does not count';
   return 'an alert is tied to it by host, process and time only, which does not count here';
+}
+
+function switchedOff({ alerted }: Facts): readonly string[] {
+  return alerted.is === 'no'
+    ? alerted.proof.rules.filter(({ enabled }) => enabled === 'none').map(({ rule }) => rule)
+    : [];
 }
 
 function alertNotes(facts: Facts): readonly string[] {
@@ -187,76 +216,14 @@ function alertNotes(facts: Facts): readonly string[] {
   return [...notes];
 }
 
-type Delivery = { is: 'yes' } | { is: 'absent' } | { is: 'silent' } | { is: 'unknown'; why: Reason };
-
-/** Several sources as one: an event of any of them is delivery; absence needs an answer about each. */
-function delivery(facts: Facts): Delivery {
-  if (facts.sources.some(({ delivered }) => delivered.is === 'yes')) return { is: 'yes' };
-  for (const { source, delivered } of facts.sources) {
-    if (delivered.is === 'unknown')
-      return { is: 'unknown', why: { ...delivered.why, detail: `${source}: ${delivered.why.detail}` } };
-    if (delivered.is === 'not-asked')
-      return { is: 'unknown', why: { class: 'source-not-alive', detail: `${source}: ${delivered.because}` } };
-  }
-  const silent = facts.sources.every(
-    ({ delivered }) => delivered.is === 'no' && delivered.proof.kind === 'source-silent',
+/** An alert that says it happened elsewhere sends the analyst to the wrong host. */
+function hostNotes({ alerted }: Facts, hosts: readonly string[]): readonly string[] {
+  if (alerted.is !== 'yes') return [];
+  const known = hosts.map((host) => host.toLowerCase());
+  const others = alerted.evidence.flatMap(({ alert: { rule, host } }) =>
+    host === undefined || known.includes(host.toLowerCase())
+      ? []
+      : [`the alert by ${rule.name} (${rule.id}) names host ${shorten(host)}, not ${hosts.join(' or ')}`],
   );
-  return { is: silent ? 'silent' : 'absent' };
-}
-
-function usability(facts: Facts): { is: 'yes' } | { is: 'no'; problems: string } | { is: 'unknown'; why: Reason } {
-  const delivered = facts.sources.filter((source) => source.delivered.is === 'yes').map(({ usable }) => usable);
-  if (delivered.some(({ is }) => is === 'yes')) return { is: 'yes' };
-  const unclear = delivered.find((usable) => usable.is === 'unknown');
-  if (unclear?.is === 'unknown') return { is: 'unknown', why: unclear.why };
-  const problems = delivered.flatMap((usable) => (usable.is === 'no' ? usable.proof.problems : []));
-  if (problems.length === 0) return { is: 'yes' };
-  return {
-    is: 'no',
-    problems: problems
-      .map(({ field, problem, receipt, siem }) =>
-        problem === 'missing'
-          ? `${field} is empty (the receipt says ${shorten(receipt)})`
-          : `${field} is ${shorten(siem)} where the receipt says ${shorten(receipt)}`,
-      )
-      .join(', '),
-  };
-}
-
-function shorten(text: string): string {
-  return text.length <= 80 ? text : `${text.slice(0, 77)}…`;
-}
-
-function score(verdict: VerdictKind, expect: SiemExpectation, at: Instant): Score {
-  switch (verdict) {
-    case 'inconclusive':
-    case 'not-run':
-      return 'inconclusive';
-    case 'quiet':
-    case 'clean':
-      return 'as-expected';
-    case 'noisy':
-    case 'harness-visible':
-      return 'worse';
-    case 'detected':
-    case 'prevented':
-      return expect.stance === 'must-alert' ? 'as-expected' : 'better';
-    case 'detected-late':
-      return expect.stance === 'must-alert' || !excusedUntil(expect, at) ? 'worse' : 'better';
-    case 'logged':
-    case 'logged-thin':
-    case 'recorded-only':
-    case 'missed':
-      return expect.stance === 'known-gap' || expect.stance === 'not-collected'
-        ? excusedUntil(expect, at)
-          ? 'as-expected'
-          : 'worse'
-        : 'worse';
-    case 'blind':
-      return expect.stance === 'not-collected' && excusedUntil(expect, at) ? 'as-expected' : 'worse';
-  }
-}
-
-function excusedUntil(expect: SiemExpectation, at: Instant): boolean {
-  return expect.until === undefined || at.slice(0, 10) <= expect.until;
+  return [...new Set(others)];
 }

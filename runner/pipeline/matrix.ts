@@ -1,40 +1,7 @@
-import type { AttackFacts, LogSourceRef, Platform } from '../domain/attack.ts';
-import type { Target } from '../domain/inventory.ts';
-import type {
-  Assessment,
-  Cell,
-  ElementRow,
-  ExecutionReport,
-  Figure,
-  Matrix,
-  ScenarioRow,
-  SourceRow,
-} from '../domain/run-report.ts';
-import { duration, type DurationMs } from '../domain/time.ts';
-import { controlVerdicts, emulationVerdicts, twinVerdicts, type VerdictKind } from '../domain/verdict.ts';
-
-type One = { readonly report: ExecutionReport; readonly assessment: Assessment };
-type Subject = Pick<Target, 'id' | 'platform' | 'fidelity'>;
-
-/** Worst last: in a roll-up the worst wins. What could not be told is worse than what was seen, and better than a proven gap. */
-const order: readonly VerdictKind[] = [
-  'prevented',
-  'detected',
-  'quiet',
-  'clean',
-  'not-run',
-  'inconclusive',
-  'detected-late',
-  'logged',
-  'logged-thin',
-  'recorded-only',
-  'missed',
-  'blind',
-  'noisy',
-  'harness-visible',
-];
-const gapVerdicts: readonly VerdictKind[] = ['logged', 'logged-thin', 'recorded-only', 'missed', 'blind'];
-const loggedVerdicts: readonly VerdictKind[] = ['detected', 'detected-late', 'logged'];
+import type { AttackFacts, LogSourceRef } from '../domain/attack.ts';
+import type { Cell, ElementRow, ExecutionReport, Matrix, ScenarioRow, SourceRow } from '../domain/run-report.ts';
+import { figures, type Subject } from './figures.ts';
+import { ofSiem, type One, toCell } from './roll-up.ts';
 
 /** Analytics, log sources, elements and targets against verdicts. Pure. Stand-ins are shown and never counted. */
 export function makeMatrix(
@@ -43,14 +10,10 @@ export function makeMatrix(
   siems: readonly string[],
   executions: readonly ExecutionReport[],
 ): Matrix {
-  const of = (siem: string): readonly One[] =>
-    executions.flatMap((report) =>
-      report.assessments.filter((one) => one.siem === siem).map((assessment) => ({ report, assessment })),
-    );
-  const perSiem = <T>(make: (all: readonly One[], siem: string) => T): Record<string, T> =>
-    Object.fromEntries(siems.map((siem) => [siem, make(of(siem), siem)]));
+  const bySiem = new Map(siems.map((siem) => [siem, ofSiem(siem, executions)]));
+  const perSiem = <T>(make: (all: readonly One[]) => T): Record<string, T> =>
+    Object.fromEntries([...bySiem].map(([siem, all]) => [siem, make(all)]));
   const standIns = new Set(targets.filter(({ fidelity }) => fidelity === 'stand-in').map(({ id }) => id));
-  const cell = (all: readonly One[]): Cell => toCell(all, standIns);
 
   const elements: ElementRow[] = attack.analytics.flatMap((analytic) =>
     analytic.elements.map(({ field, gist }) => ({
@@ -59,11 +22,11 @@ export function makeMatrix(
       element: field,
       gist,
       cells: perSiem((all) =>
-        cell(
+        toCell(
           all.filter(
-            ({ report: { plan } }) =>
-              plan.purpose === 'emulation' && plan.analytic === analytic.id && plan.element === field,
+            ({ plan }) => plan.purpose === 'emulation' && plan.analytic === analytic.id && plan.element === field,
           ),
+          standIns,
         ),
       ),
     })),
@@ -79,8 +42,9 @@ export function makeMatrix(
       official,
       cells: perSiem((all) =>
         sourceCell(
-          all.filter(({ report: { plan } }) => plan.analytic === analytic.id),
+          all.filter(({ plan }) => plan.analytic === analytic.id),
           ref,
+          standIns,
         ),
       ),
     })),
@@ -88,205 +52,83 @@ export function makeMatrix(
   return {
     elements,
     sources,
-    scenarios: scenarioRows(executions, siems, cell),
-    figures: perSiem((all) => figures(all, targets, elements, standIns)),
+    scenarios: scenarioRows(executions, bySiem, standIns),
+    figures: perSiem((all) => figures(all, targets, elements)),
   };
 }
 
-function toCell(all: readonly One[], standIns: ReadonlySet<string>): Cell {
-  const counts: Record<string, number> = {};
-  let worst: Cell['verdict'] = 'not-tested';
-  for (const { assessment } of all) {
-    counts[assessment.verdict] = (counts[assessment.verdict] ?? 0) + 1;
-    if (worst === 'not-tested' || order.indexOf(assessment.verdict) > order.indexOf(worst)) worst = assessment.verdict;
-  }
-  return {
-    verdict: worst,
-    counts,
-    executions: all.map(({ report }) => report.plan.id),
-    standIns: all.filter(({ report }) => standIns.has(report.plan.target)).length,
-  };
-}
+type HostState = SourceRow['cells'][string]['hosts'][number]['state'];
+type Delivered = { readonly plan: One['plan']; readonly arrived: boolean; readonly silent: boolean };
 
-function sourceCell(all: readonly One[], source: LogSourceRef): SourceRow['cells'][string] {
-  const facts = all.flatMap(({ report, assessment }) =>
-    assessment.facts.sources
+function sourceCell(
+  all: readonly One[],
+  source: LogSourceRef,
+  standIns: ReadonlySet<string>,
+): SourceRow['cells'][string] {
+  const deliveries = all.flatMap(({ plan, assessment }) =>
+    (assessment?.facts.sources ?? [])
       .filter((one) => one.source === source)
-      .map(({ delivered }) => ({ plan: report.plan, delivered })),
+      .map(({ delivered }): Delivered => {
+        const silent = delivered.is === 'no' && delivered.proof.kind === 'source-silent';
+        return { plan, arrived: delivered.is === 'yes', silent };
+      }),
   );
-  const hosts = [...new Set(facts.map(({ plan }) => plan.target))].sort().map((target) => {
-    const own = facts.filter(({ plan }) => plan.target === target && plan.purpose === 'control');
-    const seen = (phase: string): boolean =>
-      own.some(({ plan, delivered }) => plan.phase === phase && delivered.is === 'yes');
-    const silent = own.some(({ delivered }) => delivered.is === 'no' && delivered.proof.kind === 'source-silent');
-    return {
-      target,
-      state:
-        seen('control-before') && seen('control-after')
-          ? ('alive' as const)
-          : silent && !seen('control-before') && !seen('control-after')
-            ? ('silent' as const)
-            : ('unclear' as const),
-    };
-  });
-  const work = facts.filter(({ plan }) => plan.purpose !== 'control');
+  const hosts = [...new Set(deliveries.map(({ plan }) => plan.target))].sort().map((target) => ({
+    target,
+    state: hostState(deliveries.filter(({ plan }) => plan.target === target && plan.purpose === 'control')),
+  }));
+  const work = deliveries.filter(({ plan }) => plan.purpose !== 'control' && !standIns.has(plan.target));
   const states = new Set(hosts.map(({ state }) => state));
   const [only] = states;
   return {
-    state: only === undefined ? 'not-tested' : states.size === 1 ? only : 'partly',
+    state: only === undefined ? 'not-tested' : states.size === 1 ? only : states.has('alive') ? 'partly' : 'unclear',
     hosts,
-    delivered: work.filter(({ delivered }) => delivered.is === 'yes').length,
+    delivered: work.filter(({ arrived }) => arrived).length,
     expected: work.length,
   };
 }
 
+/** Alive when the controls of each account and channel were seen before and after; silent when none of any was. */
+function hostState(controls: readonly Delivered[]): HostState {
+  const ways = [...Map.groupBy(controls, ({ plan }) => `${plan.account} ${plan.channel}`).values()];
+  const seen = (way: readonly Delivered[], phase: string): boolean =>
+    way.some(({ plan, arrived }) => plan.phase === phase && arrived);
+  if (ways.length > 0 && ways.every((way) => seen(way, 'control-before') && seen(way, 'control-after'))) return 'alive';
+  return controls.some(({ silent }) => silent) && !controls.some(({ arrived }) => arrived) ? 'silent' : 'unclear';
+}
+
+/** One row per scenario and variant, one cell per target and SIEM. */
 function scenarioRows(
   executions: readonly ExecutionReport[],
-  siems: readonly string[],
-  cell: (all: readonly One[]) => Cell,
+  bySiem: ReadonlyMap<string, readonly One[]>,
+  standIns: ReadonlySet<string>,
 ): readonly ScenarioRow[] {
-  const rows = new Map<string, ExecutionReport[]>();
-  for (const report of executions) {
-    const key = `${report.plan.scenario}@${report.plan.variant ?? ''}`;
-    rows.set(key, [...(rows.get(key) ?? []), report]);
-  }
-  return [...rows.values()].flatMap((reports) => {
-    const plan = reports[0]?.plan;
-    if (plan === undefined) return [];
-    const targets = [...new Set(reports.map((report) => report.plan.target))].sort();
+  const rowOf = ({ scenario, variant }: One['plan']): string => `${scenario}@${variant ?? ''}`;
+  const cellOf = ({ plan }: Pick<One, 'plan'>): string => `${rowOf(plan)} ${plan.target}`;
+  const cells = new Map([...bySiem].map(([siem, all]) => [siem, Map.groupBy(all, cellOf)]));
+  const row = (reports: readonly ExecutionReport[]): readonly ScenarioRow[] => {
+    const [first] = reports;
+    if (first === undefined) return [];
+    const { scenario, variant, title, analytic, element, purpose } = first.plan;
+    const targets = [...new Set(reports.map(({ plan }) => plan.target))].sort();
+    const cellsOn = (target: string): Record<string, Cell> =>
+      Object.fromEntries(
+        [...cells].map(([siem, byCell]) => [
+          siem,
+          toCell(byCell.get(cellOf({ plan: { ...first.plan, target } })) ?? [], standIns),
+        ]),
+      );
     return [
       {
-        scenario: plan.scenario,
-        ...(plan.variant === undefined ? {} : { variant: plan.variant }),
-        title: plan.title,
-        analytic: plan.analytic,
-        ...(plan.element === undefined ? {} : { element: plan.element }),
-        purpose: plan.purpose,
-        cells: Object.fromEntries(
-          targets.map((target) => [
-            target,
-            Object.fromEntries(
-              siems.map((siem) => [
-                siem,
-                cell(
-                  reports
-                    .filter((report) => report.plan.target === target)
-                    .flatMap((report) =>
-                      report.assessments
-                        .filter((one) => one.siem === siem)
-                        .map((assessment) => ({ report, assessment })),
-                    ),
-                ),
-              ]),
-            ),
-          ]),
-        ),
+        scenario,
+        ...(variant === undefined ? {} : { variant }),
+        title,
+        analytic,
+        ...(element === undefined ? {} : { element }),
+        purpose,
+        cells: Object.fromEntries(targets.map((target) => [target, cellsOn(target)])),
       },
     ];
-  });
-}
-
-function figures(
-  all: readonly One[],
-  targets: readonly Subject[],
-  elements: readonly ElementRow[],
-  standIns: ReadonlySet<string>,
-): Matrix['figures'][string] {
-  const counted = all.filter(({ report }) => !standIns.has(report.plan.target));
-  const real = targets.filter(({ fidelity }) => fidelity === 'real');
-  const emulations = counted.filter(({ report }) => report.plan.purpose === 'emulation');
-  const twins = counted.filter(({ report }) => report.plan.purpose === 'twin');
-  const figure = (of: readonly One[], share: (one: One) => boolean, scope: readonly Subject[] = real): Figure => {
-    const told = of.filter(
-      ({ assessment }) => assessment.verdict !== 'inconclusive' && assessment.verdict !== 'not-run',
-    );
-    return {
-      share: told.filter(share).length,
-      of: told.length,
-      inconclusive: of.filter(({ assessment }) => assessment.verdict === 'inconclusive').length,
-      notTested: of.filter(({ assessment }) => assessment.verdict === 'not-run').length,
-      hostsTested: new Set(told.map(({ report }) => report.plan.target)).size,
-      hostsInScope: scope.length,
-    };
   };
-  const is =
-    (...kinds: readonly VerdictKind[]) =>
-    (one: One): boolean =>
-      kinds.includes(one.assessment.verdict);
-  const own = (one: One): boolean => one.assessment.verdict === 'detected' && !one.assessment.byReferenceRule;
-  const shipped = (one: One): boolean => one.assessment.verdict === 'detected' && one.assessment.byReferenceRule;
-  const latencies = emulations
-    .flatMap(({ assessment }) => (assessment.alertLatencyMs === undefined ? [] : [assessment.alertLatencyMs]))
-    .sort((a, b) => a - b);
-  const platforms = [...new Set(elements.map(({ platform }) => platform))];
-  const latency = summary(latencies);
-  return {
-    detected: figure(emulations, own),
-    detectedByReferenceRules: figure(emulations, shipped),
-    logged: figure(emulations, is(...loggedVerdicts)),
-    gaps: figure(emulations, is(...gapVerdicts)),
-    twinsQuiet: figure(twins, is('quiet')),
-    elementsDetected: elementFigure(emulations, elements, real),
-    ...(latency === undefined ? {} : { alertLatencyMs: latency }),
-    byPlatform: Object.fromEntries(
-      platforms.map((platform) => {
-        const here = emulations.filter(({ report }) => platformOf(report, targets) === platform);
-        const scope = real.filter((target) => target.platform === platform);
-        return [
-          platform,
-          {
-            detected: figure(here, is('detected'), scope),
-            elements: elementFigure(
-              here,
-              elements.filter((row) => row.platform === platform),
-              scope,
-            ),
-          },
-        ];
-      }),
-    ),
-  };
+  return [...Map.groupBy(executions, ({ plan }) => rowOf(plan)).values()].flatMap(row);
 }
-
-function platformOf(report: ExecutionReport, targets: readonly Subject[]): Platform | undefined {
-  return targets.find(({ id }) => id === report.plan.target)?.platform;
-}
-
-/** An element counts as detected when every emulation of it was: the worst variant wins. */
-function elementFigure(emulations: readonly One[], elements: readonly ElementRow[], scope: readonly Subject[]): Figure {
-  const states = elements.map((row) => {
-    const own = emulations.filter(
-      ({ report: { plan } }) => plan.analytic === row.analytic && plan.element === row.element,
-    );
-    if (own.length === 0 || own.every(({ assessment }) => assessment.verdict === 'not-run')) return 'not-tested';
-    const verdict = toCell(own, new Set()).verdict;
-    return verdict === 'inconclusive' || verdict === 'not-run'
-      ? 'inconclusive'
-      : verdict === 'detected' || verdict === 'prevented'
-        ? 'detected'
-        : 'gap';
-  });
-  const count = (state: string): number => states.filter((one) => one === state).length;
-  return {
-    share: count('detected'),
-    of: count('detected') + count('gap'),
-    inconclusive: count('inconclusive'),
-    notTested: count('not-tested'),
-    hostsTested: new Set(
-      emulations.filter(({ assessment }) => assessment.verdict !== 'not-run').map(({ report }) => report.plan.target),
-    ).size,
-    hostsInScope: scope.length,
-  };
-}
-
-function summary(sorted: readonly DurationMs[]): { median: DurationMs; p90: DurationMs; max: DurationMs } | undefined {
-  const at = (share: number): DurationMs =>
-    sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? duration(0);
-  return sorted.length === 0 ? undefined : { median: at(0.5), p90: at(0.9), max: at(1) };
-}
-
-/** Every verdict has a place in the order of a roll-up; a test holds this. */
-export const rollUpOrder = order;
-export const allVerdicts: readonly VerdictKind[] = [
-  ...new Set<VerdictKind>([...emulationVerdicts, ...twinVerdicts, ...controlVerdicts]),
-];

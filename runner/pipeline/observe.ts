@@ -6,7 +6,7 @@ import type { Observation, Observed } from '../domain/record.ts';
 import type { AlertHit, Answer, EventHit, Question, RuleHealth, Trace } from '../domain/siem.ts';
 import { type ClockOffset, duration, earlier, elapsed, epochMs, type Instant, later, shift } from '../domain/time.ts';
 import { type Clock, type Journal, type SiemAdapter, SiemFailure } from '../ports.ts';
-import type { Executed } from './establish.ts';
+import type { Executed } from './scope.ts';
 
 export type ObserveRequest = {
   readonly siem: string;
@@ -43,7 +43,7 @@ export async function observe(request: ObserveRequest): Promise<Observation> {
   const traces = nonEmpty(watched.map(({ trace }) => trace));
   const startedAt = clock.now();
   const journalPoll = new Polls(siem, journal);
-  if (traces === undefined) return nothingToAsk(siem, startedAt);
+  if (traces === undefined) return neverAsked(siem, startedAt, 'nothing was run, so nothing was asked');
   const until = watched.reduce<Instant>(
     (last, { expect, execution }) => later(last, shift(execution.endedAt, expect.observeFor)),
     startedAt,
@@ -76,13 +76,14 @@ export async function observe(request: ObserveRequest): Promise<Observation> {
     polls += 1;
     events.take(await journalPoll.ask('events', () => adapter.events(question(), signal)));
     alerts.take(await journalPoll.ask('alerts', () => adapter.alerts(question(), signal)));
+    const trouble = events.trouble ?? alerts.trouble;
     progress({
       kind: 'poll',
       siem,
       events: events.size,
       alerts: alerts.size,
       secondsLeft: Math.max(0, elapsed(clock.now(), until) / 1000),
-      ...(events.trouble === undefined ? {} : { trouble: events.trouble }),
+      ...(trouble === undefined ? {} : { trouble }),
     });
   } while (askedAt < until);
 
@@ -94,6 +95,7 @@ export async function observe(request: ObserveRequest): Promise<Observation> {
     siem,
     from: startedAt,
     until: askedAt,
+    asked: traces.map(({ marker }) => marker),
     ...(offset === undefined ? {} : { clock: offset }),
     polls,
     events: events.observed(),
@@ -200,21 +202,24 @@ async function clockOf(
     const { serverTime } = await adapter.ping(signal);
     if (serverTime === undefined) return undefined;
     const half = elapsed(asked, clock.now()) / 2;
-    return { offsetMs: Math.round(epochMs(serverTime) - (epochMs(asked) + half)), uncertaintyMs: Math.ceil(half) };
+    // A server that tells whole seconds, as in HTTP's Date, adds half a second of doubt.
+    const coarse = serverTime.endsWith('.000Z') ? 500 : 0;
+    return {
+      offsetMs: Math.round(epochMs(serverTime) + coarse - (epochMs(asked) + half)),
+      uncertaintyMs: Math.ceil(half) + coarse,
+    };
   } catch (error) {
     await polls.failed('ping', error);
     return undefined;
   }
 }
 
-function nothingToAsk(siem: string, at: Instant): Observation {
+/** The observation of a SIEM that was not asked anything: it proves nothing. */
+export function neverAsked(siem: string, at: Instant, detail: string): Observation {
   const none = {
     hits: [],
-    complete: {
-      yes: false as const,
-      because: { class: 'not-started' as const, detail: 'nothing was run, so nothing was asked' },
-    },
+    complete: { yes: false as const, because: { class: 'still-waiting' as const, detail } },
     exchanges: [],
   };
-  return { siem, from: at, until: at, polls: 0, events: none, alerts: none, rules: none };
+  return { siem, from: at, until: at, asked: [], polls: 0, events: none, alerts: none, rules: none };
 }

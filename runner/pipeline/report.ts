@@ -1,16 +1,18 @@
 import type { AttackFacts } from '../domain/attack.ts';
 import type { EvidenceRef } from '../domain/evidence.ts';
-import type { LeftBehind } from '../domain/execution.ts';
 import type { Facts } from '../domain/facts.ts';
 import type { Inventory } from '../domain/inventory.ts';
 import type { Plan, PlannedExecution } from '../domain/plan.ts';
-import type { HostReached, Observation, RecordLine, RunState } from '../domain/record.ts';
+import type { HostReached, Observation, RecordLine } from '../domain/record.ts';
 import type { Assessment, ExecutionReport, RunReport } from '../domain/run-report.ts';
 import type { Execution } from '../domain/execution.ts';
-import { establish, type Executed, harnessRules } from './establish.ts';
+import { establish } from './establish.ts';
 import { judge } from './judge.ts';
 import { makeMatrix } from './matrix.ts';
+import { neverAsked } from './observe.ts';
+import { leftBehindOf, outcomeOf, stateOf, wasInterrupted } from './outcome.ts';
 import { plannedAgain } from './resume.ts';
+import type { Executed } from './scope.ts';
 
 export type ReportInput = {
   readonly plan: Plan;
@@ -35,18 +37,14 @@ export function makeReport(input: ReportInput): RunReport {
   const observations = latestObservations(records);
   const executed = executedOf(plan, records);
   const perSiem = inventory.siems.map(({ id }) => {
-    const observation = observations.get(id);
-    const request = observation === undefined ? undefined : { executed, observation, hosts: namesIn(inventory, id) };
-    return {
-      id,
-      observation,
-      facts: request === undefined ? new Map<string, Facts>() : establish(request),
-      harness: request === undefined ? [] : harnessRules(request),
-    };
+    // Without an answer everything is not run or inconclusive, never missed.
+    const observation = observations.get(id) ?? neverAsked(id, last.time, `SIEM ${id} was not asked`);
+    const hosts = namesIn(inventory, id);
+    return { id, hosts, ...establish({ executed, observation, hosts }) };
   });
   const reports = executions.map((one): ExecutionReport => {
-    const assessments = perSiem.flatMap(({ id, facts }) =>
-      assess(one, id, facts.get(one.plan.id), input.referenceRules),
+    const assessments = perSiem.flatMap(({ id, facts, hosts }) =>
+      assess(one, id, facts.get(one.plan.id), hosts[one.plan.target] ?? [], input.referenceRules),
     );
     return { plan: one.plan, ...(one.execution === undefined ? {} : { execution: one.execution }), assessments };
   });
@@ -55,7 +53,7 @@ export function makeReport(input: ReportInput): RunReport {
     ({ id }) =>
       plan.targets.some((planned) => planned.id === id) || plan.leftOut.some(({ what }) => what.split('/')[0] === id),
   );
-  const leftBehind = leftBehindOf(records);
+  const leftBehind = leftBehindOf(plan, records);
   const state = stateOf(records);
   const { engagement } = inventory;
   return {
@@ -104,11 +102,11 @@ export function makeReport(input: ReportInput): RunReport {
       inventory.siems.map(({ id }) => id),
       reports,
     ),
-    harnessRules: Object.fromEntries(perSiem.map(({ id, harness }) => [id, harness])),
+    harnessRules: Object.fromEntries(perSiem.map(({ id, harnessRules }) => [id, harnessRules])),
     leftOut: plan.leftOut,
     leftBehind,
     excerpts: excerptsOf(reports, observations, input.excerpt),
-    outcome: outcomeOf(reports, leftBehind, state),
+    outcome: outcomeOf(reports, leftBehind, wasInterrupted(records)),
   };
 }
 
@@ -140,21 +138,22 @@ export function namesIn(inventory: Inventory, siem: string): Readonly<Record<str
   return Object.fromEntries(inventory.targets.map((target) => [target.id, target.names[siem] ?? []]));
 }
 
-/** An execution without facts (nobody asked, or it never had its turn) is inconclusive, never missed. */
+/** What one SIEM showed of an execution; nothing when it never had its turn or expects nothing of this SIEM. */
 function assess(
   { plan, execution }: { readonly plan: PlannedExecution; readonly execution?: Execution },
   siem: string,
   facts: Facts | undefined,
+  hosts: readonly string[],
   referenceRules: ReadonlySet<string>,
 ): readonly Assessment[] {
   const expect = plan.expect.find((one) => one.siem === siem);
   if (expect === undefined || execution === undefined || facts === undefined) return [];
-  const judgement = judge({ plan, expect, facts, at: execution.endedAt, referenceRules });
+  const judgement = judge({ plan, expect, facts, hosts, at: execution.endedAt, referenceRules });
   const events = facts.sources.flatMap(({ delivered }) =>
     delivered.is === 'yes' ? [delivered.evidence[0].latencyMs] : [],
   );
-  const counted = facts.attributed.is === 'yes' ? facts.attributed.evidence.map(({ alert }) => alert) : [];
-  const alert = facts.alerts.find((one) => counted.includes(one.alert));
+  const alert =
+    facts.inTime.is === 'yes' ? facts.inTime.evidence[0] : facts.inTime.is === 'no' ? facts.inTime.proof : undefined;
   const [event] = [...events].sort((a, b) => a - b);
   return [
     {
@@ -206,54 +205,6 @@ function siemOf(
     ...(observation === undefined ? {} : { observedFrom: observation.from, observedUntil: observation.until }),
     ...(trouble === undefined ? {} : { trouble }),
   };
-}
-
-/** What is still there: a later clean-up of the same execution replaces what an earlier one said. */
-function leftBehindOf(records: readonly RecordLine[]): readonly LeftBehind[] {
-  const byExecution = new Map<string, readonly LeftBehind[]>();
-  for (const record of records) {
-    if (record.type === 'execution') byExecution.set(record.data.execution, record.data.cleanup.leftBehind);
-    if (record.type === 'clean-up') byExecution.set(record.data.execution, record.data.result.leftBehind);
-  }
-  return [...byExecution.values()].flat();
-}
-
-function stateOf(records: readonly RecordLine[]): RunState {
-  const closing = records.findLast((record) => record.type === 'run-closed' || record.type === 'executed');
-  return closing?.data.state ?? 'interrupted';
-}
-
-/** Exit codes are API (docs/exit-codes); the first that applies wins. */
-function outcomeOf(
-  reports: readonly ExecutionReport[],
-  leftBehind: readonly LeftBehind[],
-  state: RunState,
-): RunReport['outcome'] {
-  const scores = reports.flatMap(({ assessments }) => assessments.map(({ score }) => score));
-  const untested = reports.filter(({ assessments, plan }) => assessments.length === 0 && plan.expect.length > 0).length;
-  const worse = scores.filter((score) => score === 'worse').length;
-  const unclear = scores.filter((score) => score === 'inconclusive').length + untested;
-  if (state === 'interrupted') return { exitCode: 130, sentence: 'Interrupted; clean-up was carried out.' };
-  if (leftBehind.length > 0)
-    return {
-      exitCode: 5,
-      sentence: `${count(leftBehind.length, 'thing was', 'things were')} left behind on a target and must be removed by hand.`,
-    };
-  if (worse > 0) return { exitCode: 1, sentence: `${count(worse, 'result is', 'results are')} worse than expected.` };
-  if (unclear > 0 || scores.length === 0)
-    return {
-      exitCode: 3,
-      sentence: `${count(unclear, 'result', 'results')} could not be told; nothing is worse than expected.`,
-    };
-  const better = scores.filter((score) => score === 'better').length;
-  return {
-    exitCode: 0,
-    sentence: `All ${count(scores.length, 'result is', 'results are')} as expected${better === 0 ? '' : `, ${better} of them better`}.`,
-  };
-}
-
-function count(number: number, one: string, many: string): string {
-  return `${number} ${number === 1 ? one : many}`;
 }
 
 /** Every piece of evidence that a fact, a command or a receipt refers to. */

@@ -21,6 +21,7 @@ import { execute } from './execute.ts';
 import { Host } from './host.ts';
 import type { Payloads } from './invocation.ts';
 import { observe } from './observe.ts';
+import { allEnded } from './limit.ts';
 import { executedOf, makeReport, namesIn } from './report.ts';
 import { remaining, stepsOf, unfinished, whereOf } from './resume.ts';
 
@@ -122,7 +123,7 @@ export async function watch(conductor: Conductor, plan: Plan): Promise<void> {
   const { run, inventory, siems, clock, progress, interrupt } = conductor;
   const { records } = await run.read();
   const executed = executedOf(plan, records);
-  await Promise.all(
+  await allEnded(
     [...siems].map(([siem, adapter]) =>
       observe({
         siem,
@@ -148,7 +149,9 @@ export async function conclude(conductor: Conductor, plan: Plan): Promise<RunRep
       await run.journal.append({ type: 'facts', data: { ...of, facts: assessment.facts } });
       await run.journal.append({ type: 'verdict', data: { ...of, ...judgementOf(assessment) } });
     }
-  const data = { state: before.run.state, exitCode: before.outcome.exitCode };
+  const data = conductor.interrupt.aborted
+    ? ({ state: 'interrupted', exitCode: 130 } as const)
+    : { state: before.run.state, exitCode: before.outcome.exitCode };
   await run.journal.append({ type: 'run-closed', data });
   const whole = report(conductor, plan, await run.read());
   await run.keepReport(whole, rendered(reporters, whole));

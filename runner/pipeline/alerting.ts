@@ -1,0 +1,137 @@
+import type { EvidenceRef } from '../domain/evidence.ts';
+import { type Fact, notAsked, type Reason, unknown } from '../domain/fact.ts';
+import type { AlertedEvidence, AttributedEvidence, Facts, NotAlertedProof } from '../domain/facts.ts';
+import { nonEmpty } from '../domain/non-empty.ts';
+import type { AlertHit, RuleHealth } from '../domain/siem.ts';
+import { type DurationMs, type Instant, onOurClock, shift } from '../domain/time.ts';
+import { alertLatency } from './latency.ts';
+import { notYet, type Scope } from './scope.ts';
+
+/** An alert of one execution, with how well it is tied to it. */
+export type Graded = AttributedEvidence & {
+  readonly hit: AlertHit;
+  readonly latencyMs: DurationMs;
+  readonly name: string;
+  readonly raw: EvidenceRef;
+};
+
+/** Every alert that is tied to the execution, the earliest first. */
+export function gradedAlerts(scope: Scope): readonly Graded[] {
+  return [...(scope.lookup.alerts.get(scope.execution.marker) ?? [])]
+    .sort((a, b) => a.time.localeCompare(b.time) || a.id.localeCompare(b.id))
+    .map((hit) => ({
+      alert: hit.id,
+      rule: hit.rule.id,
+      grade: gradeOf(hit, scope),
+      latencyMs: alertLatency(hit, scope),
+      hit,
+      name: hit.rule.name,
+      raw: hit.raw,
+    }));
+}
+
+function gradeOf({ rule, matched }: AlertHit, { expect }: Scope): Graded['grade'] {
+  if (!expect.rules.includes(rule.id)) return 'other-rule';
+  return matched.by === 'marker' ? 'exact' : 'correlated';
+}
+
+/** Did an expected rule alert? `no` needs every expected rule shown to have run over the event, or to have been off all the time. */
+export function alertedFact(alerts: readonly Graded[], scope: Scope): Fact<AlertedEvidence, NotAlertedProof> {
+  const { execution, expect, lookup } = scope;
+  const { observation } = lookup;
+  if (execution.outcome.kind !== 'finished') return notAsked('the behaviour did not run to its end');
+  const expected = nonEmpty(
+    alerts.filter(({ grade }) => grade !== 'other-rule').map(({ hit, latencyMs }) => ({ alert: hit, latencyMs })),
+  );
+  if (expected !== undefined) return { is: 'yes', evidence: expected };
+  if (expect.rules.length === 0) return notAsked('no rule is expected to react');
+  const doubt = noAlertDoubt(expect.rules, scope);
+  if (doubt !== undefined) return { is: 'unknown', why: doubt };
+  const answer = nonEmpty([...observation.alerts.exchanges, ...observation.rules.exchanges]);
+  if (answer === undefined) return unknown('protocol', 'the answer came without its exchange, so it proves nothing');
+  const rules = nonEmpty(expect.rules.flatMap((id) => observation.rules.hits.find(({ rule }) => rule === id) ?? []));
+  if (rules === undefined) return notAsked('no rule is expected to react');
+  const kind = rules.every(({ enabled }) => enabled === 'none') ? 'rule-disabled' : 'rule-ran';
+  return { is: 'no', proof: { kind, rules, answer, observedUntil: observation.until } };
+}
+
+/** Which of the alerts count as a detection? Before none of them does, the others must be shown not to have come. */
+export function attributedFact(
+  alerts: readonly Graded[],
+  alerted: Fact<AlertedEvidence, NotAlertedProof>,
+  scope: Scope,
+): Facts['attributed'] {
+  const { expect, lookup } = scope;
+  if (alerted.is !== 'yes') return notAsked('no expected alert');
+  const expected = alerts
+    .filter(({ grade }) => grade !== 'other-rule')
+    .map(({ alert, rule, grade }) => ({ alert, rule, grade }));
+  const tied = nonEmpty(expected.filter(({ grade }) => grade === 'exact' || expect.attribution === 'correlated'));
+  if (tied?.some(({ rule }) => !lookup.harness.has(rule)) !== true) {
+    const silent = expect.rules.filter((id) => !expected.some(({ rule }) => rule === id));
+    const doubt = noAlertDoubt(silent, scope);
+    if (doubt !== undefined) return { is: 'unknown', why: doubt };
+  }
+  if (tied !== undefined) return { is: 'yes', evidence: tied };
+  const rest = nonEmpty(expected);
+  return rest === undefined ? notAsked('no expected alert') : { is: 'no', proof: { alerts: rest } };
+}
+
+/** Could all alerts be read, to the end of `observeFor`? */
+export function alertsReadFact(scope: Scope): Facts['alertsRead'] {
+  const { alerts } = scope.lookup.observation;
+  const wait = notYet(alerts, scope);
+  if (wait !== undefined) return { is: 'unknown', why: wait };
+  const exchanges = nonEmpty(alerts.exchanges);
+  return exchanges === undefined
+    ? unknown('protocol', 'the answer came without its exchange, so it proves nothing')
+    : { is: 'yes', evidence: exchanges };
+}
+
+/** Why it is not proved that these rules raised no alert; undefined when it is. */
+function noAlertDoubt(rules: readonly string[], scope: Scope): Reason | undefined {
+  const { observation } = scope.lookup;
+  const wait = notYet(observation.alerts, scope);
+  if (wait !== undefined) return wait;
+  if (rules.length > 0 && !observation.rules.complete.yes) return observation.rules.complete.because;
+  for (const rule of rules) {
+    const health = observation.rules.hits.find((candidate) => candidate.rule === rule);
+    const trouble =
+      health === undefined
+        ? { class: 'rule-unknown' as const, detail: `the SIEM knows no rule ${rule}` }
+        : ruleTrouble(health, scope);
+    if (trouble !== undefined) return trouble;
+  }
+  return undefined;
+}
+
+function ruleTrouble(health: RuleHealth, scope: Scope): Reason | undefined {
+  const { rule, enabled, ran, failures, suppression } = health;
+  if (enabled === 'none') return undefined;
+  if (enabled === 'part')
+    return { class: 'rule-not-run', detail: `rule ${rule} was switched on or off during the run` };
+  if (suppression !== undefined) return { class: 'suppressed', detail: `rule ${rule}: ${suppression}` };
+  const { execution, expect } = scope;
+  const from = onSiemClock(execution.startedAt, scope);
+  const to = onSiemClock(shift(execution.endedAt, expect.observeFor), scope);
+  const failure = failures.find(({ at }) => from <= at && at <= to);
+  if (failure !== undefined)
+    return { class: 'rule-failed', detail: `rule ${rule} failed at ${failure.at}: ${failure.error}` };
+  const uncovered = momentsToCover(scope).find((at) => !ran.some((span) => span.from <= at && at <= span.to));
+  if (uncovered !== undefined)
+    return { class: 'rule-not-run', detail: `rule ${rule} is not shown to have run over what came in at ${uncovered}` };
+  return undefined;
+}
+
+/** When the events came in, by the SIEM's clock; without events, the time of the execution. */
+function momentsToCover(scope: Scope): readonly Instant[] {
+  const { execution, lookup } = scope;
+  const events = lookup.events.get(execution.marker) ?? [];
+  return events.length === 0
+    ? [onSiemClock(execution.startedAt, scope), onSiemClock(execution.endedAt, scope)]
+    : events.map(({ ingested, time }) => ingested ?? onSiemClock(onOurClock(time, execution.clock), scope));
+}
+
+function onSiemClock(ours: Instant, { lookup }: Scope): Instant {
+  return shift(ours, lookup.observation.clock?.offsetMs ?? 0);
+}

@@ -1,0 +1,109 @@
+import type { LogSourceRef } from '../domain/attack.ts';
+import type { Execution, Marker } from '../domain/execution.ts';
+import type { Reason } from '../domain/fact.ts';
+import type { ControlSeen } from '../domain/facts.ts';
+import type { PlannedExecution, SiemExpectation } from '../domain/plan.ts';
+import type { Observation } from '../domain/record.ts';
+import type { AlertHit, EventHit } from '../domain/siem.ts';
+import { type Instant, shift } from '../domain/time.ts';
+
+export type Executed = { readonly plan: PlannedExecution; readonly execution: Execution };
+
+export type EstablishInput = {
+  readonly executed: readonly Executed[];
+  readonly observation: Observation;
+  /** Per target: the names under which this SIEM knows it. */
+  readonly hosts: Readonly<Record<string, readonly string[]>>;
+};
+
+export type SeenControl = ControlSeen & {
+  readonly target: string;
+  readonly account: string;
+  readonly channel: string;
+  readonly from: Instant;
+  readonly to: Instant;
+};
+
+/** What one SIEM said of a whole run, laid out for looking things up: a run can have 100,000 executions. */
+export type Lookup = {
+  readonly observation: Observation;
+  readonly hosts: EstablishInput['hosts'];
+  readonly asked: ReadonlySet<Marker>;
+  readonly events: ReadonlyMap<Marker, readonly EventHit[]>;
+  readonly alerts: ReadonlyMap<Marker, readonly AlertHit[]>;
+  readonly controls: ReadonlyMap<LogSourceRef, readonly SeenControl[]>;
+  /** Per log source: the targets of which anything at all arrived, for whichever execution. */
+  readonly arrived: ReadonlyMap<LogSourceRef, ReadonlySet<string>>;
+  /** Rules whose alerts are tied to a control: they fire on the harness itself. */
+  readonly harness: ReadonlySet<string>;
+};
+
+/** All that the facts of one execution are established from. */
+export type Scope = Executed & { readonly expect: SiemExpectation; readonly lookup: Lookup };
+
+export function lookupOf({ executed, observation, hosts }: EstablishInput): Lookup {
+  const events = Map.groupBy(observation.events.hits, ({ marker }) => marker);
+  const alerts = Map.groupBy(observation.alerts.hits, ({ marker }) => marker);
+  const controls = executed.flatMap((one) => seenControls(one, observation.siem, events));
+  const arrived = new Map<LogSourceRef, Set<string>>();
+  for (const { plan, execution } of executed)
+    for (const { source } of events.get(execution.marker) ?? [])
+      arrived.set(source, (arrived.get(source) ?? new Set()).add(plan.target));
+  return {
+    observation,
+    hosts,
+    asked: new Set(observation.asked),
+    events,
+    alerts,
+    controls: Map.groupBy(controls, ({ source }) => source),
+    arrived,
+    harness: new Set(
+      executed.flatMap(({ plan, execution }) =>
+        plan.purpose === 'control' ? (alerts.get(execution.marker) ?? []).map(({ rule }) => rule.id) : [],
+      ),
+    ),
+  };
+}
+
+/** A control shows its source alive by its own marker only, and only when it ran to its end. */
+function seenControls({ plan, execution }: Executed, siem: string, events: Lookup['events']): readonly SeenControl[] {
+  if (plan.purpose !== 'control' || execution.outcome.kind !== 'finished') return [];
+  const sources = new Set(plan.expect.flatMap((expect) => (expect.siem === siem ? expect.sources : [])));
+  return (events.get(execution.marker) ?? [])
+    .filter(({ matched, source }) => matched.by === 'marker' && sources.has(source))
+    .map(({ source, id, raw }) => ({
+      execution: plan.id,
+      phase: plan.phase === 'control-before' ? 'control-before' : 'control-after',
+      source,
+      event: id,
+      raw,
+      target: plan.target,
+      account: plan.account,
+      channel: plan.channel,
+      from: execution.startedAt,
+      to: execution.endedAt,
+    }));
+}
+
+export function hostNames({ plan, lookup }: Pick<Scope, 'plan' | 'lookup'>): readonly string[] {
+  return lookup.hosts[plan.target] ?? [];
+}
+
+/** Why the absence of hits proves nothing yet: not asked about, an incomplete answer, or `observeFor` not over. */
+export function notYet(
+  answer: { readonly complete: Observation['events']['complete'] },
+  scope: Scope,
+): Reason | undefined {
+  const { execution, expect, plan, lookup } = scope;
+  if (!lookup.asked.has(execution.marker))
+    return {
+      class: 'still-waiting',
+      detail: `SIEM ${expect.siem} was not asked about it: it was run after the asking, or the inventory does not say under which names ${expect.siem} knows ${plan.target}`,
+    };
+  if (!answer.complete.yes) return answer.complete.because;
+  const due = shift(execution.endedAt, expect.observeFor);
+  const { until } = lookup.observation;
+  return until < due
+    ? { class: 'still-waiting', detail: `asked until ${until}, and it may come until ${due}` }
+    : undefined;
+}
