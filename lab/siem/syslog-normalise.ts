@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { present } from './ecs-event.ts';
 import type { CollectedEvent } from './ecs-event.ts';
 import type { LabHosts } from './lab-hosts.ts';
@@ -11,8 +10,6 @@ export type SyslogDatagram = {
   /** Who sent it, as the kernel tells; absent when it does not. */
   readonly pid?: number;
   readonly uid?: number;
-  /** What that process was running when the datagram was read; absent when it had ended already. */
-  readonly executable?: string;
   readonly bytes: Buffer;
 };
 
@@ -47,14 +44,14 @@ export function parseSyslog(text: string): SyslogMessage {
 
 /**
  * A datagram → an event. Its time is when it was received, as rsyslog does for /dev/log: what programs write there has whole
- * seconds, no year and no zone. Its pid and user are what the kernel says of the sender, not what the text says.
+ * seconds, no year and no zone. Its pid and user are what the kernel says of the sender, not what the text says;
+ * what program that pid runs is not told, because the sender may run another by the time it could be looked up.
  */
 export function normaliseSyslog(datagram: SyslogDatagram, sequence: number, hosts: LabHosts): CollectedEvent {
   // Programs may end the text with NUL or a line feed (RFC 3164 has neither).
   const text = datagram.bytes.toString('utf8').replace(/[\0\n]+$/, '');
   const { priority, appname, procid, message } = parseSyslog(text);
-  const { host, pid, uid, executable } = datagram;
-  const name = appname ?? (executable === undefined ? undefined : path.posix.basename(executable));
+  const { host, pid, uid } = datagram;
   return {
     '@timestamp': new Date(datagram.timeMs).toISOString(),
     message,
@@ -70,7 +67,7 @@ export function normaliseSyslog(datagram: SyslogDatagram, sequence: number, host
     },
     host: { name: host, hostname: host, os: { type: 'linux' } },
     ...(uid !== undefined && { user: present({ id: String(uid), name: hosts.userName(uid) }) }),
-    process: present({ pid, executable, name }),
+    process: present({ pid, name: appname }),
     log: {
       syslog: present({
         priority,

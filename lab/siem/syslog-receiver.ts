@@ -16,7 +16,6 @@ const lineSchema = z.union([
     timeMs: z.number(),
     pid: z.int().optional(),
     uid: z.int().optional(),
-    executable: z.string().optional(),
     data: z.base64(),
   }),
 ]);
@@ -80,12 +79,11 @@ export class SyslogReceiver {
       ready();
       return;
     }
-    const { data, pid, uid, executable, ...rest } = line;
+    const { data, pid, uid, ...rest } = line;
     this.#take({
       ...rest,
       ...(pid !== undefined && { pid }),
       ...(uid !== undefined && { uid }),
-      ...(executable !== undefined && { executable }),
       bytes: Buffer.from(data, 'base64'),
     });
   }

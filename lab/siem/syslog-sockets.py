@@ -1,7 +1,6 @@
 """Listens on unix datagram sockets, which Node cannot, and prints each datagram as one line of JSON.
 
-Arguments: pairs HOST SOCKET. The kernel tells who sent a datagram (SCM_CREDENTIALS, unix(7)); what that process runs is
-read from /proc at once, as journald does. Ends when its standard input ends, so it never outlives the SIEM.
+Arguments: pairs HOST SOCKET. The kernel tells who sent a datagram (SCM_CREDENTIALS, unix(7)). Ends when its standard input ends, so it never outlives the SIEM.
 """
 import base64
 import json
@@ -32,17 +31,8 @@ def sender(ancillary):
     for level, kind, data in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS and len(data) >= CREDENTIALS.size:
             pid, uid, _ = CREDENTIALS.unpack(data[: CREDENTIALS.size])
-            return {"pid": pid, "uid": uid, **image(pid, uid)}
+            return {"pid": pid, "uid": uid}
     return {}
-
-
-def image(pid, uid):
-    try:
-        if os.stat("/proc/%d" % pid).st_uid != uid:
-            return {}
-        return {"executable": os.readlink("/proc/%d/exe" % pid).replace(" (deleted)", "")}
-    except OSError:
-        return {}
 
 
 def main(pairs):

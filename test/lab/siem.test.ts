@@ -440,7 +440,7 @@ t.test(
     t.ok(Date.now() - started < 1000, `from audit line to alert in ${Date.now() - started} ms`);
     await send('<13>job: first');
     t.ok(await waitUntil(() => lines('events').some(({ message }) => message === 'first'), 3000));
-    t.match(lines('events').at(-1), { user: { id: String(process.getuid?.()) }, process: { executable: /python3/ } });
+    t.match(lines('events').at(-1), { user: { id: String(process.getuid?.()) }, process: { name: 'job' } });
 
     await setFaults(stateDir, { rulesOff: ['hidden'] });
     appendFileSync(audit, execution(2, hiddenRun));
