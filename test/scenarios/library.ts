@@ -9,6 +9,7 @@ import { formatProblem } from '../../runner/load/problem.ts';
 import { loadScenarios, readLibrary } from '../../runner/load/scenarios.ts';
 
 export const scenariosFolder = join(import.meta.dirname, '../../scenarios');
+export const rulesFolder = join(scenariosFolder, 'detections');
 
 /** The shipped scenarios, as the runner loads them. Throws with every problem that they have. */
 export async function shippedScenarios(): Promise<readonly Scenario[]> {
@@ -42,8 +43,9 @@ export function formsOf(scenarios: readonly Scenario[]): readonly Form[] {
 
 /** The shipped rules, by the name that scenarios use. Throws with every problem that they have. */
 export function referenceRules(): readonly SigmaRule[] {
-  const folder = join(scenariosFolder, 'detections');
-  return readdirSync(folder).map((file) => readRule(readFileSync(join(folder, file), 'utf8'), basename(file, '.yml')));
+  return readdirSync(rulesFolder).map((file) =>
+    readRule(readFileSync(join(rulesFolder, file), 'utf8'), basename(file, '.yml')),
+  );
 }
 
 export function readRule(text: string, name: string): SigmaRule {
