@@ -12,7 +12,7 @@ export type ProcessRow = {
  * five columns of ps (POSIX knows no session id there, so the process group stands in for it).
  */
 export const tableCommand =
-  'if [ -r /proc/self/stat ]; then cat /proc/[0-9]*/stat; else ps -A -o pid= -o ppid= -o pgid= -o stat=; fi 2>/dev/null';
+  'if cd /proc/self/..; then cat [0-9]*/stat; else ps -A -o pid= -o ppid= -o pgid= -o stat=; fi 2>/dev/null';
 
 // A process names itself with up to 15 bytes of its choice, so a name can fake neither 49 numbers nor a whole line.
 const statEntry = /^(\d+) \([\s\S]{0,64}?\) ([A-Za-z]) (-?\d+) (-?\d+) (-?\d+)((?: -?\d+){40,})$/gm;

@@ -12,7 +12,7 @@ const hosts = 40;
 const commandsPerHost = 10;
 const repetitions = 3;
 /** Of 4, 8, 16 and 40, what was quickest for ssh on two CPUs. */
-const xargsProcesses = 16;
+const xargsProcesses = 8;
 const limitMs = 120_000;
 
 export type FanOutSide = { readonly name: string; readonly seconds: readonly number[]; readonly median: number };

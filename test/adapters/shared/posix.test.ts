@@ -92,7 +92,7 @@ t.test('process table: /proc and ps tell the same of this machine, whatever a pr
   t.teardown(() => odd.kill('SIGKILL'));
   await new Promise((resolve) => odd.stdout.once('data', resolve));
   const { stdout: proc } = await run('/bin/sh', ['-c', tableCommand], { encoding: 'latin1', maxBuffer: 1e8 });
-  const { stdout: ps } = await run('/bin/sh', ['-c', tableCommand.replace('/proc/self/stat', '/no/such/file')]);
+  const { stdout: ps } = await run('/bin/sh', ['-c', tableCommand.replace('/proc/self', '/no/such/folder')]);
   const fromProc = new Map(parseProcessTable(proc).map((row) => [row.pid, row]));
   const fromPs = new Map(parseProcessTable(ps).map((row) => [row.pid, row]));
   for (const pid of [process.pid, odd.pid ?? 0, 1]) {
