@@ -32,8 +32,8 @@ export function planFor(app: App, material: Material, options: RunOptions, runId
   const refusal = refuseEngagement(material.inventory.engagement);
   if (refusal !== undefined) throw new Exit(exitCodes.refused, `Refused: ${refusal.detail}.`);
   const chosen = choose(material, options, runId);
-  const { inventory } = material;
-  return makePlan({ runId, inventory, ...chosen, now: app.clock.now(), variants: options.variants });
+  const { inventory, scenarios: library } = material;
+  return makePlan({ runId, inventory, library, ...chosen, now: app.clock.now(), variants: options.variants });
 }
 
 /** Throws {@link Exit} 4 for a plan that has nothing to execute, with the reasons. */

@@ -1,14 +1,25 @@
 import { authorize } from '../domain/authorize.ts';
 import { glob } from '../domain/glob.ts';
 import type { Inventory, Overlay, Target } from '../domain/inventory.ts';
-import type { LeftOut, Phase, Plan, PlannedExecution, SiemExpectation } from '../domain/plan.ts';
+import {
+  type LeftOut,
+  type Phase,
+  phases,
+  type Plan,
+  type PlannedExecution,
+  type SiemExpectation,
+} from '../domain/plan.ts';
 import type { Expectation, Scenario, Variant } from '../domain/scenario.ts';
 import { duration, type DurationMs, type Instant } from '../domain/time.ts';
+import { cronWaitMs } from './cron-entry.ts';
 
 export type PlanRequest = {
   readonly runId: string;
   readonly inventory: Inventory;
+  /** Those to be run. */
   readonly scenarios: readonly Scenario[];
+  /** All scenarios, chosen or not: what a twin is the counterpart of is looked up there. */
+  readonly library: readonly Scenario[];
   /** Already selected; what a selection left out is the caller's to say. */
   readonly targets: readonly Target[];
   readonly now: Instant;
@@ -56,8 +67,16 @@ export function makePlan(request: PlanRequest): Plan {
 
 /** Upper bound of the time that these executions take when every step runs into its time-out. */
 function needed(executions: readonly PlannedExecution[], parallel: number): DurationMs {
-  const longest = executions.flatMap(({ steps }) => steps).reduce((most, { timeout }) => Math.max(most, timeout), 0);
-  return duration(Math.ceil(executions.length / parallel) * longest);
+  const perPhase = phases.map((phase) => {
+    const times = executions
+      .filter((one) => one.phase === phase)
+      .map(({ steps }) =>
+        steps.reduce((sum, { timeout, via }) => sum + timeout + (via === 'cron' ? cronWaitMs : 0), 0),
+      );
+    // No order of jobs on that many machines takes longer than their even share and one more (Graham 1966).
+    return times.reduce((sum, time) => sum + time, 0) / parallel + Math.max(0, ...times);
+  });
+  return duration(Math.ceil(perPhase.reduce((sum, time) => sum + time, 0)));
 }
 
 function planAccount(
@@ -85,13 +104,6 @@ function planAccount(
     creates: scenario.creates,
     expect: expectations(scenario, (variant ?? scenario).expect, target, request),
   });
-  const around = (phase: 'control-before' | 'control-after', suffix: string): readonly PlannedExecution[] =>
-    controls.flatMap((control) =>
-      [...(channels.size === 0 ? [control.channel] : channels)].map((channel) => ({
-        ...plan(control, phase, undefined, `${channel === 'exec' ? '' : `!${channel}`}${suffix}`),
-        channel,
-      })),
-    );
   const all = (purpose: 'twin' | 'emulation', phase: Phase): readonly PlannedExecution[] =>
     work
       .filter((scenario) => scenario.purpose === purpose)
@@ -99,12 +111,25 @@ function planAccount(
         plan(scenario, phase),
         ...(request.variants ? scenario.variants.map((variant) => plan(scenario, phase, variant)) : []),
       ]);
-  return [
-    ...around('control-before', '#before'),
-    ...all('twin', 'twins'),
-    ...all('emulation', 'emulations'),
-    ...around('control-after', '#after'),
-  ];
+  const steps = [...all('twin', 'twins'), ...all('emulation', 'emulations')];
+  // A control is watched with every rule that the steps are watched with: only what ran over it can be called clean.
+  const watchedBy = ({ expect, ...control }: PlannedExecution): PlannedExecution => ({
+    ...control,
+    expect: expect.map((own) => {
+      const others = steps.flatMap((step) => step.expect.filter(({ siem }) => siem === own.siem));
+      return { ...own, rules: [...new Set([...own.rules, ...others.flatMap(({ rules }) => rules)])].sort() };
+    }),
+  });
+  const around = (phase: 'control-before' | 'control-after', suffix: string): readonly PlannedExecution[] =>
+    controls.flatMap((control) =>
+      [...(channels.size === 0 ? [control.channel] : channels)].map((channel) =>
+        watchedBy({
+          ...plan(control, phase, undefined, `${channel === 'exec' ? '' : `!${channel}`}${suffix}`),
+          channel,
+        }),
+      ),
+    );
+  return [...around('control-before', '#before'), ...steps, ...around('control-after', '#after')];
 }
 
 function expectations(
@@ -113,17 +138,19 @@ function expectations(
   target: Target,
   request: PlanRequest,
 ): readonly SiemExpectation[] {
-  // A twin is watched with the rules of the emulation whose counterpart it is: that they are alive is what makes it quiet.
-  const watched =
-    scenario.twinOf === undefined
-      ? expect.alert.rules
-      : (request.scenarios.find(({ id }) => id === scenario.twinOf)?.expect.alert.rules ?? expect.alert.rules);
+  const counterpart = request.library.find(({ id }) => id === scenario.twinOf);
   return request.inventory.siems
     .filter((siem) => target.names[siem.id] !== undefined)
     .map((siem) => {
       const site = overlay(request.inventory.expectations, scenario.id, target.role, siem.id);
       const { alert, event } = expect;
       const alertWithin = site.within ?? alert.within;
+      // A twin is watched with the rules of the emulation whose counterpart it is: that they are alive is what makes it quiet.
+      const rules =
+        counterpart === undefined
+          ? alert.rules
+          : (overlay(request.inventory.expectations, counterpart.id, target.role, siem.id).rules ??
+            counterpart.expect.alert.rules);
       // An overlay's stance is about emulations and speaks of the plain form; a declared gap of a variant stays.
       const takesStance =
         scenario.purpose === 'emulation' && alert.stance === 'must-alert' && site.stance !== undefined;
@@ -135,9 +162,10 @@ function expectations(
         sources: event.sources,
         context: event.context,
         eventWithin: duration(Math.min(event.within, alertWithin)),
-        rules: site.rules ?? watched,
+        rules: site.rules ?? rules,
         alertWithin,
-        observeFor: site.observeFor ?? duration(Math.max(alertWithin, event.within) * 2),
+        // An alert in time must be seen, whichever of the overlay's entries shortened what.
+        observeFor: duration(Math.max(site.observeFor ?? Math.max(alertWithin, event.within) * 2, alertWithin)),
         stance,
         ...(words.because === undefined ? {} : { because: words.because }),
         ...(words.owner === undefined ? {} : { owner: words.owner }),
