@@ -88,7 +88,7 @@ export function checkHostKey(known: KnownHosts, host: string, port: number, key:
 }
 
 /** As `ssh-keygen -lf` prints it: `SHA256:` and unpadded base64. */
-export function fingerprint(key: Buffer): string {
+function fingerprint(key: Buffer): string {
   return `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`;
 }
 

@@ -291,7 +291,7 @@ t.test('ssh: against a real sshd', async (t) => {
     const message = await failureOf(t, connect(narrow, { accountSettings: stranger }), 'login');
     t.match(message, /broke off the login as user with key .*stranger/);
     await using single = await connect(narrow);
-    const running = exec(single, ['/bin/sleep', '0.5']);
+    const running = exec(single, ['/bin/sleep', '3']);
     await sleep(100);
     t.match(await failureOf(t, exec(single, ['/bin/true']), 'not-started'), /MaxSessions/);
     t.match(await running, { exit: { kind: 'code', code: 0 } });
