@@ -89,7 +89,7 @@ export async function observe(request: ObserveRequest): Promise<Observation> {
 
   const health = new Gathered<RuleHealth>(({ rule }) => rule);
   const ours = offset?.offsetMs ?? 0;
-  const window = { from: shift(from, ours - 1_000), to: shift(askedAt, ours) };
+  const window = { from: shift(from, ours), to: shift(askedAt, ours) };
   health.take(await journalPoll.ask('rules', () => adapter.rules({ rules, window }, signal)));
   const observation: Observation = {
     siem,
