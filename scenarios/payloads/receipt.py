@@ -58,10 +58,8 @@ def started_at():
     try:
         with open('/proc/self/stat', 'rb') as file:
             ticks = int(file.read().rsplit(b')', 1)[1].split()[19])
-        with open('/proc/uptime', 'rb') as file:
-            uptime = float(file.read().split()[0])
-        # Both are cut to hundredths of a second: rather one too early than later than what the process did first.
-        age = uptime - ticks / float(os.sysconf('SC_CLK_TCK')) + 0.01
+        # Told in hundredths of a second since the machine started, by CLOCK_BOOTTIME, which Python has no name for before 3.7.
+        age = time.clock_gettime(7) - (ticks + 0.5) / os.sysconf('SC_CLK_TCK')
     except (OSError, ValueError, IndexError):
         age = 0
     return time.time() - (age if 0 < age < 60 else 0)
