@@ -1,6 +1,8 @@
 import type { Plan } from '../domain/plan.ts';
 import { refuseEngagement } from '../domain/authorize.ts';
+import type { LeftBehind } from '../domain/execution.ts';
 import type { RunReport } from '../domain/run-report.ts';
+import { visible } from '../load/problem.ts';
 import { makePlan } from '../pipeline/plan.ts';
 import type { Conductor } from '../pipeline/run.ts';
 import type { OpenRun } from '../ports.ts';
@@ -80,10 +82,12 @@ export function sayOutcome(app: App, report: RunReport, path: string, options: {
     say(app, `Report    ${path}/reports/matrix.html`);
     say(app, `Evidence  ${path}/ (run.json, journal.jsonl, evidence/)`);
   }
-  if (report.leftBehind.length > 0)
-    tell(
-      app,
-      `Left behind: ${report.leftBehind.map(({ target, what, hint }) => `${target}: ${what} (${hint})`).join('; ')}`,
-    );
+  tellLeftBehind(app, report.leftBehind);
   return report.outcome.exitCode;
+}
+
+/** What a person has to remove, one line each. */
+export function tellLeftBehind(app: App, leftBehind: readonly LeftBehind[]): void {
+  for (const { target, account, what, because, hint } of leftBehind)
+    tell(app, `Left behind on ${target} as ${account}: ${visible(what)} (${visible(because)}). ${visible(hint)}`);
 }

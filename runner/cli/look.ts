@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { RecordLine } from '../domain/record.ts';
 import { loadRun } from '../load/run-file.ts';
+import { plannedAgain } from '../pipeline/resume.ts';
 import { rendered } from '../pipeline/run.ts';
 import { type App, BadInput, Exit, exitCodes } from './app.ts';
 import { planOf } from './kept-run.ts';
@@ -49,18 +50,21 @@ export async function stop(app: App, id: string | undefined, options: LookOption
 /** `whose`: which run, host, scenario and operator a marker belongs to, and how to stop it. For a SOC analyst. */
 export async function whose(app: App, marker: string, options: LookOptions): Promise<number> {
   const runs = app.runs(options.out);
+  const unread: string[] = [];
   for (const id of (await runs.list()).toReversed()) {
     const kept = await runs.read(id).catch(() => undefined);
+    if (kept === undefined) unread.push(id);
     const intent = kept?.records.find((record) => record.type === 'intent' && record.data.marker === marker);
     if (kept === undefined || intent?.type !== 'intent') continue;
     const opened = kept.records.find((record) => record.type === 'run-opened');
-    const planned = (await planOf(kept)).executions.find(
-      (one) => one.id === intent.data.execution.replace(/~r\d+$/, ''),
-    );
+    const { execution } = intent.data;
+    const plan = await planOf(kept).catch(() => undefined);
+    const planned = plan === undefined ? undefined : plannedAgain(plan, execution);
     const told = {
       marker,
       run: id,
       operator: opened?.type === 'run-opened' ? opened.data.operator : '',
+      execution,
       host: planned?.target ?? '',
       account: planned?.account ?? '',
       scenario: planned?.scenario ?? '',
@@ -77,7 +81,10 @@ export async function whose(app: App, marker: string, options: LookOptions): Pro
   }
   throw new Exit(
     exitCodes.badInput,
-    `No run in ${options.out}/runs has the marker ${marker}. If it was seen in an alert, it is not from here: treat it as real.`,
+    [
+      `No run in ${options.out}/runs has the marker ${marker}. If it was seen in an alert, it is not from here: treat it as real.`,
+      ...(unread.length === 0 ? [] : [`These could not be read, and one of them may have it: ${unread.join(', ')}.`]),
+    ].join('\n'),
   );
 }
 

@@ -5,6 +5,7 @@ import type { RunOptions } from './conduct.ts';
 import { doctor } from './doctor.ts';
 import { cleanup, type KeptRunOptions, observe, resume } from './kept-run.ts';
 import { lint } from './lint.ts';
+import type { LibraryOptions } from './material.ts';
 import { list, listable } from './list.ts';
 import { report, stop, whose } from './look.ts';
 import { plan } from './plan.ts';
@@ -19,6 +20,8 @@ Start here:   detproof lab up && detproof run --yes && detproof lab down`;
 
 /** Runs one command line; returns the exit code. Errors of the user's making are one clear message, never a stack trace. */
 export async function main(app: App, argv: readonly string[]): Promise<number> {
+  // A reader that went away (`| head`, a closed terminal) must not end a run without its clean-up.
+  for (const stream of [app.stdout, app.stderr]) stream.on('error', () => undefined);
   let exitCode = 0;
   const program = build(app, (code) => {
     exitCode = code;
@@ -94,8 +97,9 @@ function build(app: App, end: (exitCode: number) => void): Command {
     'lint',
     'Check inventory and scenarios; every problem with its place and what to do',
     inventory(),
+    library(),
     json(),
-  ).action(async (options: { inventory: string; json?: boolean }) => {
+  ).action(async (options: LibraryOptions & { json?: boolean }) => {
     end(await lint(app, options));
   });
   verb('list', `List what there is: ${listable.join(', ')}`, inventory(), library(), out(), json())

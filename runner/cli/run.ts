@@ -1,8 +1,10 @@
 import { createInterface } from 'node:readline/promises';
 import type { Plan } from '../domain/plan.ts';
-import { begin, carryOut, conclude, watch } from '../pipeline/run.ts';
+import { leftBehindOf } from '../pipeline/outcome.ts';
+import { begin, carryOut, conclude, type Conductor, watch } from '../pipeline/run.ts';
+import type { OpenRun } from '../ports.ts';
 import { type App, Exit, exitCodes } from './app.ts';
-import { conductorOf, newRunId, planFor, refuseEmpty, type RunOptions, sayOutcome } from './conduct.ts';
+import { conductorOf, newRunId, planFor, refuseEmpty, type RunOptions, sayOutcome, tellLeftBehind } from './conduct.ts';
 import { startDisplay } from './display.ts';
 import { listenForInterrupts } from './interrupts.ts';
 import { loadMaterial } from './material.ts';
@@ -25,27 +27,53 @@ export async function run(app: App, options: RunOptions, observing: boolean): Pr
   interrupts.watch(opened, app.clock);
   try {
     await begin(conductor, plan);
-    await carryOut(conductor, plan);
-    if (observing && !interrupts.interrupt.aborted)
-      await watch(conductor, plan).catch((error: unknown) => {
-        if (!interrupts.interrupt.aborted) throw error;
-      });
+    await goThrough(conductor, plan, observing);
   } finally {
     await display.end();
   }
-  if (!observing) return sayExecuted(app, plan, opened.path, interrupts.interrupt.aborted, options);
+  if (!observing) return await sayExecuted(app, plan, opened, interrupts.interrupt.aborted, options);
   const report = await conclude(conductor, plan);
   return sayOutcome(app, report, opened.path, options);
 }
 
-function sayExecuted(app: App, plan: Plan, path: string, interrupted: boolean, options: RunOptions): number {
-  if (options.json === true) sayJson(app, { runId: plan.runId, path, executions: plan.executions.length, interrupted });
+/** What fails from here on leaves a run that can be finished. */
+async function goThrough(conductor: Conductor, plan: Plan, observing: boolean): Promise<void> {
+  try {
+    await carryOut(conductor, plan);
+    if (observing && !conductor.interrupt.aborted) await watch(conductor, plan);
+  } catch (error) {
+    if (conductor.interrupt.aborted) return;
+    const what = error instanceof Error ? error.message : String(error);
+    throw new Exit(
+      exitCodes.inconclusive,
+      `Error: ${what}\nRun ${plan.runId} was broken off. When that is mended, finish it (clean-up first) with: detproof resume ${plan.runId}`,
+    );
+  }
+}
+
+async function sayExecuted(
+  app: App,
+  plan: Plan,
+  opened: OpenRun,
+  interrupted: boolean,
+  options: RunOptions,
+): Promise<number> {
+  const { path } = opened;
+  const { records } = await opened.read();
+  const leftBehind = leftBehindOf(plan, records);
+  const ended = records.flatMap((record) => (record.type === 'execution' ? [record.data.outcome.kind] : []));
+  const whole = ended.length >= plan.executions.length && ended.every((kind) => kind === 'finished');
+  if (options.json === true)
+    sayJson(app, { runId: plan.runId, path, executions: plan.executions.length, interrupted, leftBehind });
   else
     tell(
       app,
       `Executed; what the SIEM saw was not asked yet. Next, here or on a machine with a copy of ${path}: detproof observe ${plan.runId}`,
     );
-  return interrupted ? exitCodes.interrupted : exitCodes.asExpected;
+  tellLeftBehind(app, leftBehind);
+  if (interrupted) return exitCodes.interrupted;
+  if (leftBehind.length > 0) return exitCodes.leftBehind;
+  return whole ? exitCodes.asExpected : exitCodes.inconclusive;
 }
 
 /** Shows the plan and asks. Without a terminal there is nobody to ask. */

@@ -12,6 +12,18 @@ export function stateOf(records: readonly RecordLine[]): RunState {
   return executed?.data.state ?? closed?.data.state ?? 'interrupted';
 }
 
+/** How often the touching of targets was taken up again; asking the SIEM once more is no resumption. */
+export function resumptions(records: readonly RecordLine[]): number {
+  const touches: ReadonlySet<string> = new Set(['reaching', 'intent', 'execution', 'executed', 'clean-up']);
+  let taken = false;
+  let count = 0;
+  for (const { type } of records) {
+    if (taken && touches.has(type)) count += 1;
+    taken = type === 'run-resumed' || (taken && !touches.has(type));
+  }
+  return count;
+}
+
 /** Was the process that wrote last interrupted, while executing or while asking the SIEM? */
 export function wasInterrupted(records: readonly RecordLine[]): boolean {
   const taken = records.findLastIndex(({ type }) => type === 'run-opened' || type === 'run-resumed');

@@ -10,7 +10,7 @@ import { establish } from './establish.ts';
 import { judge } from './judge.ts';
 import { makeMatrix } from './matrix.ts';
 import { neverAsked } from './observe.ts';
-import { leftBehindOf, outcomeOf, stateOf, wasInterrupted } from './outcome.ts';
+import { leftBehindOf, outcomeOf, resumptions, stateOf, wasInterrupted } from './outcome.ts';
 import { plannedAgain } from './resume.ts';
 import type { Executed } from './scope.ts';
 
@@ -64,7 +64,7 @@ export function makeReport(input: ReportInput): RunReport {
       startedAt: opened.time,
       endedAt: last.time,
       state,
-      resumed: records.filter(({ type }) => type === 'run-resumed').length,
+      resumed: resumptions(records),
       operator: opened.data.operator,
       planSha256: input.planSha256,
       journal: input.head,

@@ -10,9 +10,8 @@ export type Unfinished = {
   readonly leftBehind: readonly { readonly intent: Intent; readonly steps: readonly CleanupStep[] }[];
   /** Ids that were dealt with, in whichever way. */
   readonly done: ReadonlySet<string>;
-  /** Executing ended (or was stopped for good); only observing may be left. */
+  /** Executing came to its end; only observing may be left. */
   readonly executed: boolean;
-  readonly closed: boolean;
 };
 
 export function unfinished(records: readonly RecordLine[]): Unfinished {
@@ -30,7 +29,6 @@ export function unfinished(records: readonly RecordLine[]): Unfinished {
     ),
     done: new Set([...intents.keys(), ...results.keys()]),
     executed: records.some((record) => record.type === 'executed' && record.data.state === 'complete'),
-    closed: records.some((record) => record.type === 'run-closed' && record.data.state === 'complete'),
   };
 }
 

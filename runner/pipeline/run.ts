@@ -47,21 +47,31 @@ export type Conductor = {
 };
 
 /** Writes plan and first record: from here on the run can be resumed. */
-export async function begin(conductor: Conductor, plan: Plan): Promise<void> {
-  const { run, operator, toolVersion } = conductor;
+export async function begin({ run, operator, toolVersion }: Opener, plan: Plan): Promise<void> {
   const planSha256 = await run.keepPlan(plan);
   const data = { runId: plan.runId, planSha256, tool: `detproof ${toolVersion}`, operator };
   await run.journal.append({ type: 'run-opened', data });
 }
 
+/** Takes up a kept run; one that died between its plan and its first record is opened now. */
+export async function takeUp({ run, operator, toolVersion }: Opener, plan: Plan, kept: KeptRun): Promise<void> {
+  if (!kept.records.some(({ type }) => type === 'run-opened')) {
+    const data = { runId: plan.runId, planSha256: kept.planSha256, tool: `detproof ${toolVersion}`, operator };
+    await run.journal.append({ type: 'run-opened', data });
+  }
+  const data = { operator, ...(run.setAside === undefined ? {} : { setAside: run.setAside }) };
+  await run.journal.append({ type: 'run-resumed', data });
+}
+
+type Opener = Pick<Conductor, 'run' | 'operator' | 'toolVersion'>;
+
 /** Touches the targets: what an earlier process broke off is cleaned up first, then what is left of the plan is executed. */
 export async function carryOut(conductor: Conductor, plan: Plan): Promise<void> {
   const { run } = conductor;
+  await cleanUpLeftovers(conductor, plan);
   const { records } = await run.read();
   const resumption = records.filter(({ type }) => type === 'run-resumed').length;
   const open = unfinished(records);
-  for (const intent of open.brokenOff) await recordBrokenOff(conductor, plan, intent);
-  await cleanUpLeftovers(conductor, plan);
   if (open.executed) return;
   await execute({
     ...conductor,
@@ -69,6 +79,17 @@ export async function carryOut(conductor: Conductor, plan: Plan): Promise<void> 
     done: new Set(),
     deps: { ...conductor, journal: run.journal, evidence: run.evidence },
   });
+}
+
+/** Cleans up what was broken off, and tries again to remove what earlier clean-ups left behind. Runs nothing. */
+export async function cleanUpLeftovers(conductor: Conductor, plan: Plan): Promise<void> {
+  const { records } = await conductor.run.read();
+  const { brokenOff, leftBehind } = unfinished(records);
+  for (const intent of brokenOff) await recordBrokenOff(conductor, plan, intent);
+  for (const { intent, steps } of leftBehind) {
+    const result = await cleanUpOne(conductor, plan, intent, steps);
+    await conductor.run.journal.append({ type: 'clean-up', data: { execution: intent.execution, result } });
+  }
 }
 
 /** An intent without a result: the process died in between. It is cleaned up, and recorded as broken off; never run again. */
@@ -88,18 +109,6 @@ async function recordBrokenOff(conductor: Conductor, plan: Plan, intent: Intent)
       cleanup,
     },
   });
-}
-
-/** Tries again to remove what earlier clean-ups left behind. Returns how many executions still leave something. */
-export async function cleanUpLeftovers(conductor: Conductor, plan: Plan): Promise<number> {
-  const { records } = await conductor.run.read();
-  let still = 0;
-  for (const { intent, steps } of unfinished(records).leftBehind) {
-    const result = await cleanUpOne(conductor, plan, intent, steps);
-    await conductor.run.journal.append({ type: 'clean-up', data: { execution: intent.execution, result } });
-    if (result.leftBehind.length > 0) still += 1;
-  }
-  return still;
 }
 
 async function cleanUpOne(

@@ -4,6 +4,8 @@ import type { RecordBody, RecordLine } from '../domain/record.ts';
 import type { Clock, Journal } from '../ports.ts';
 
 const zeros = '0'.repeat(64);
+const hashKeys: ReadonlySet<string> = new Set(['prev', 'sha256', 'planSha256']);
+const hash = /^[0-9a-f]{64}$/;
 
 export type ReadJournal = {
   readonly records: readonly RecordLine[];
@@ -115,8 +117,7 @@ export class JournalFile implements Journal, AsyncDisposable {
     if (this.#failed !== undefined) throw this.#failed;
     const { seq, prev } = this.#next;
     const line = { seq, time: this.#clock.now(), ...record, prev };
-    // Hosts can say a secret in a receipt or a command line; a replacement holds nothing that JSON would escape.
-    const text = this.#redact(JSON.stringify(line));
+    const text = JSON.stringify(line, (key, value: unknown) => this.#clean(key, value));
     const bytes = Buffer.from(`${text}\n`);
     try {
       for (let written = 0; written < bytes.byteLength;)
@@ -128,6 +129,12 @@ export class JournalFile implements Journal, AsyncDisposable {
     }
     this.#next = { seq: seq + 1, prev: createHash('sha256').update(bytes.subarray(0, -1)).digest('hex') };
     return JSON.parse(text) as RecordLine;
+  }
+
+  /** Hosts and SIEMs can say a secret in any text. Hashes are left alone, or a secret of digits could break the chain. */
+  #clean(key: string, value: unknown): unknown {
+    if (typeof value !== 'string' || (hashKeys.has(key) && hash.test(value))) return value;
+    return this.#redact(value);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,42 +1,24 @@
 import { createHmac, randomBytes } from 'node:crypto';
-
-/** Secrets shorter than this would blacken ordinary text; the loader of secrets refuses them. */
-export const shortestSecret = 6;
+import { formsOf, type SecretForms } from './secret-forms.ts';
 
 /**
  * Takes secrets out of bytes before they are hashed and kept, and out of text before it is shown. Each is replaced by
- * `«secret:NAME:TOKEN»`; the token is keyed by the run, so that equal secrets can be told equal and none can be guessed.
+ * `«secret:NAME:TOKEN»`; the token is keyed by the process, so that equal secrets can be told equal and none can be guessed.
  */
 export class Redactor {
   readonly #key = randomBytes(32);
-  readonly #forms = new Map<string, string>();
+  readonly #known = new Map<string, SecretForms & { readonly replacement: string }>();
 
   /** `name` says where the secret came from (`env:PASSWORD`). All common encodings of it are known from now on. */
   add(name: string, secret: Uint8Array): void {
-    const text = Buffer.from(secret).toString('latin1');
     const token = createHmac('sha256', this.#key).update(secret).digest('hex').slice(0, 8);
-    const replacement = `«secret:${name}:${token}»`;
-    const lines = text.split(/\r?\n/).filter((line) => line.trim().length >= 16 && !line.startsWith('-----'));
-    for (const form of [text, text.trim(), ...lines]) {
-      if (form.length < shortestSecret) continue;
-      const bytes = Buffer.from(form, 'latin1');
-      const utf8 = bytes.toString('utf8');
-      for (const shape of [
-        form,
-        bytes.toString('hex'),
-        bytes.toString('hex').toUpperCase(),
-        bytes.toString('base64').replace(/=+$/, ''),
-        bytes.toString('base64url'),
-        latin1(encodeURIComponent(utf8)),
-        latin1(JSON.stringify(utf8).slice(1, -1)),
-      ])
-        if (shape.length >= shortestSecret) this.#forms.set(shape, replacement);
-    }
+    const replacement = latin1(`«secret:${name.replace(/[^\w.:-]/g, '_')}:${token}»`);
+    this.#known.set(replacement, { ...formsOf(secret), replacement });
   }
 
   bytes(bytes: Uint8Array): Uint8Array {
     const text = Buffer.from(bytes).toString('latin1');
-    const clean = this.#replace(text, (replacement) => latin1(replacement));
+    const clean = this.#replace(text);
     return clean === text ? bytes : Buffer.from(clean, 'latin1');
   }
 
@@ -44,12 +26,13 @@ export class Redactor {
     return Buffer.from(this.bytes(Buffer.from(text))).toString('utf8');
   }
 
-  #replace(text: string, written: (replacement: string) => string): string {
+  #replace(text: string): string {
     let clean = text;
-    // Longest first: a form may hold a shorter one.
-    const forms = [...this.#forms].sort(([a], [b]) => b.length - a.length);
-    for (const [form, replacement] of forms) clean = clean.replaceAll(form, written(replacement));
-    for (const [pattern, name] of shapes) clean = clean.replace(pattern, written(`«secret:${name}»`));
+    for (const { pattern, literals, replacement } of this.#known.values()) {
+      for (const form of literals) clean = clean.replaceAll(form, () => replacement);
+      if (pattern !== undefined) clean = clean.replace(pattern, () => replacement);
+    }
+    for (const [pattern, name] of shapes) clean = clean.replace(pattern, latin1(`«secret:${name}»`));
     return clean;
   }
 }

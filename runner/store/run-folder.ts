@@ -117,17 +117,28 @@ export async function listRuns(out: string): Promise<readonly string[]> {
 
 /** Holds a run for this process. Throws {@link FolderRefused} while another living process holds it. */
 export async function lockRun(folder: RunFolder): Promise<AsyncDisposable> {
-  const holder = await holderOf(folder);
-  if (holder !== undefined)
-    throw new FolderRefused(
-      `run ${folder.id} is being worked on by process ${holder}; end it with: detproof stop ${folder.id}`,
-    );
-  await writeFile(folder.lock, `${process.pid} ${await startTime(process.pid)}\n`, { mode: 0o600, flush: true });
-  return {
-    async [Symbol.asyncDispose]() {
-      await rm(folder.lock, { force: true });
-    },
-  };
+  const own = `${process.pid} ${await startTime(process.pid)}\n`;
+  // The second attempt is for the lock of a process that died.
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    try {
+      await writeFile(folder.lock, own, { mode: 0o600, flush: true, flag: 'wx' });
+      return {
+        async [Symbol.asyncDispose]() {
+          await rm(folder.lock, { force: true });
+        },
+      };
+    } catch (error) {
+      if (code(error) !== 'EEXIST')
+        throw new FolderRefused(`${folder.lock} cannot be written (${code(error)}). Make ${folder.path} writable.`);
+    }
+    const holder = await holderOf(folder);
+    if (holder !== undefined)
+      throw new FolderRefused(
+        `run ${folder.id} is being worked on by process ${holder}; end it with: detproof stop ${folder.id}`,
+      );
+    await rm(folder.lock, { force: true });
+  }
+  throw new FolderRefused(`run ${folder.id} is being taken up by another process; try again.`);
 }
 
 /** Process id of the living process that holds the run. A process id that was given away again is told by its start time. */
@@ -138,10 +149,13 @@ export async function holderOf(folder: RunFolder): Promise<number | undefined> {
   return now !== '' && now === started ? Number(pid) : undefined;
 }
 
-/** Field 22 of /proc/PID/stat (proc_pid_stat(5)); where there is no /proc, whether the process lives. */
+/** Field 22 of /proc/PID/stat (proc_pid_stat(5)), unless it is a zombie; where there is no /proc, whether the process lives. */
 async function startTime(pid: number): Promise<string> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
-  if (stat !== undefined) return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  if (stat !== undefined) {
+    const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return state === 'Z' ? '' : (fields[18] ?? '');
+  }
   try {
     process.kill(pid, 0);
     return 'alive';

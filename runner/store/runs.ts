@@ -11,6 +11,7 @@ import {
   checkWritable,
   createRunFolder,
   findRun,
+  FolderRefused,
   holderOf,
   listRuns,
   lockRun,
@@ -24,6 +25,7 @@ const excerptBytes = 8 * 1024;
 /** Runs as folders below `out/runs`. */
 export function runsIn(out: string, { clock, redactor }: { clock: Clock; redactor: Redactor }): RunStore {
   const held = async (folder: RunFolder, mode: 'new' | 'append'): Promise<OpenRun> => {
+    if (mode === 'append') refuseWithoutJournal(folder);
     const lock = await lockRun(folder);
     try {
       await rm(folder.stop, { force: true });
@@ -41,8 +43,9 @@ export function runsIn(out: string, { clock, redactor }: { clock: Clock; redacto
         evidence,
         setAside,
         async keepPlan(plan) {
+          if (exists(folder.plan)) throw new Error(`${folder.plan} is there already; a plan is written once`);
           const text = `${JSON.stringify(plan, null, 2)}\n`;
-          await writeFile(folder.plan, text, { mode: 0o600, flag: 'wx', flush: true });
+          await replace(folder.plan, text);
           await setLatest(out, folder.id);
           return sha256(Buffer.from(text));
         },
@@ -51,11 +54,7 @@ export function runsIn(out: string, { clock, redactor }: { clock: Clock; redacto
           for (const file of files) await replace(join(folder.reports, file.path), file.text);
           await setLatest(out, folder.id);
         },
-        stopAsked: () =>
-          readFile(folder.stop).then(
-            () => true,
-            () => false,
-          ),
+        stopAsked: () => Promise.resolve(exists(folder.stop)),
         read: () => kept(folder, redactor),
         async [Symbol.asyncDispose]() {
           await journal[Symbol.asyncDispose]();
@@ -86,13 +85,14 @@ export function runsIn(out: string, { clock, redactor }: { clock: Clock; redacto
 }
 
 async function kept(folder: RunFolder, redactor: Redactor): Promise<KeptRun> {
+  refuseWithoutJournal(folder);
   const plan = await readFile(folder.plan).catch(() => undefined);
   const { records, head } = await readJournal(folder.journal);
   return {
     id: folder.id,
     path: folder.path,
     planSha256: plan === undefined ? '' : sha256(plan),
-    hasReport: statSync(folder.runJson, { throwIfNoEntry: false }) !== undefined,
+    hasReport: exists(folder.runJson),
     records,
     head,
     evidence: new EvidenceFolder(folder.evidence, redactor),
@@ -100,11 +100,24 @@ async function kept(folder: RunFolder, redactor: Redactor): Promise<KeptRun> {
   };
 }
 
+/** A run that died before its first record; there is nothing of it to look at or to go on with. */
+function refuseWithoutJournal(folder: RunFolder): void {
+  if (!exists(folder.journal))
+    throw new FolderRefused(`${folder.path} holds no journal.jsonl: this run ended before anything was touched.`);
+}
+
+/** What was changed since it was kept is not shown as what was kept. */
 function excerpt(folder: RunFolder, ref: EvidenceRef): { text: string; cut: boolean } | undefined {
   const path = join(folder.evidence, ref.sha256);
-  if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
+  if (!/^[0-9a-f]{64}$/.test(ref.sha256) || !exists(path)) return undefined;
   const bytes = readFileSync(path);
+  if (sha256(bytes) !== ref.sha256)
+    return { text: `This evidence was changed: its bytes no longer hash to ${ref.sha256}.`, cut: false };
   return { text: new TextDecoder().decode(bytes.subarray(0, excerptBytes)), cut: bytes.byteLength > excerptBytes };
+}
+
+function exists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 /** Whole or not at all, also when the machine stops in between. */

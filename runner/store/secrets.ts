@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Secrets } from '../ports.ts';
-import { type Redactor, shortestSecret } from './redact.ts';
+import type { Redactor } from './redact.ts';
+import { shortestSecret } from './secret-forms.ts';
 
 /** Reads `env:NAME`, `file:PATH` (relative to `folder`) and `exec:COMMAND`, once each, and tells the redactor. */
 export class SecretReader implements Secrets {
