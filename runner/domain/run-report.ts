@@ -100,14 +100,15 @@ export type Matrix = {
         readonly detected: Figure;
         /** … of which or besides which by rules that detproof ships. */
         readonly detectedByReferenceRules: Figure;
-        /** Emulations whose event arrived with its context (detected ones included). */
+        /** Emulations whose event arrived with all of its context, alerted on or not. */
         readonly logged: Figure;
         /** Emulations that are gaps: logged, logged-thin, recorded-only, missed, blind. */
         readonly gaps: Figure;
         readonly twinsQuiet: Figure;
-        /** Elements with every emulation detected, of the elements tested; official analytics only. */
+        /** Elements with every emulation detected (by whichever rule) or prevented, of the elements tested. */
         readonly elementsDetected: Figure;
         readonly alertLatencyMs?: { readonly median: DurationMs; readonly p90: DurationMs; readonly max: DurationMs };
+        /** `detected`: by the site's own rules. */
         readonly byPlatform: Readonly<
           Partial<Record<Platform, { readonly detected: Figure; readonly elements: Figure }>>
         >;

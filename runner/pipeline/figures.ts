@@ -9,7 +9,6 @@ export type Subject = Pick<Target, 'id' | 'platform' | 'fidelity'>;
 type Verdict = Cell['verdict'];
 
 const gapVerdicts: readonly Verdict[] = ['logged', 'logged-thin', 'recorded-only', 'missed', 'blind'];
-const loggedVerdicts: readonly Verdict[] = ['detected', 'detected-late', 'logged'];
 /** No answer, so in no denominator; counted beside it. */
 const untoldVerdicts: readonly Verdict[] = ['inconclusive', 'not-run', 'not-tested'];
 
@@ -37,7 +36,7 @@ export function figures(
   return {
     detected: figure(emulations, detectedBy(false), real),
     detectedByReferenceRules: figure(emulations, detectedBy(true), real),
-    logged: figure(emulations, is(...loggedVerdicts), real),
+    logged: figure(emulations, arrivedWhole, real),
     gaps: figure(emulations, is(...gapVerdicts), real),
     twinsQuiet: figure(twins, is('quiet'), real),
     elementsDetected: elementFigure(emulations, elements, real),
@@ -49,11 +48,16 @@ export function figures(
         const rows = elements.filter((row) => row.platform === platform);
         return [
           platform,
-          { detected: figure(here, is('detected'), scope), elements: elementFigure(here, rows, scope) },
+          { detected: figure(here, detectedBy(false), scope), elements: elementFigure(here, rows, scope) },
         ];
       }),
     ),
   };
+}
+
+/** Some source delivered the event, with all that was asked of it. */
+function arrivedWhole({ assessment }: One): boolean {
+  return assessment?.facts.sources.some(({ usable }) => usable.is === 'yes') ?? false;
 }
 
 function figure(of: readonly One[], share: (one: One) => boolean, scope: readonly Subject[]): Figure {
