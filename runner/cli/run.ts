@@ -85,8 +85,18 @@ async function confirm(app: App, plan: Plan): Promise<void> {
       'Refused: nobody is at the terminal to say yes to this plan. Add --yes to run it.',
     );
   const ask = createInterface({ input: app.stdin, output: app.stderr });
+  // Ctrl-C, or Ctrl-D, instead of an answer.
+  const gone = new AbortController();
+  ask.once('SIGINT', () => {
+    gone.abort();
+  });
+  ask.once('close', () => {
+    gone.abort();
+  });
   try {
-    const answer = await ask.question('Run this plan? [y/N] ');
+    const answer = await ask.question('Run this plan? [y/N] ', { signal: gone.signal }).catch(() => {
+      throw new Exit(exitCodes.interrupted, '\nNot run.');
+    });
     if (!/^y(es)?$/i.test(answer.trim())) throw new Exit(exitCodes.refused, 'Not run.');
   } finally {
     ask.close();
