@@ -22,7 +22,7 @@ export function planLines(made: Plan): readonly string[] {
   const targets = [...new Set(made.executions.map(({ target, account }) => `${target} as ${account}`))];
   const waits = Math.max(0, ...made.executions.flatMap(({ expect }) => expect.map(({ observeFor }) => observeFor)));
   return [
-    `Plan under engagement ${made.engagement}: ${scenarios.length} scenarios on ${targets.join(', ')}`,
+    `Plan under engagement ${made.engagement}: ${scenarios.length} scenario${scenarios.length === 1 ? '' : 's'} on ${targets.join(', ')}`,
     ...columns(
       phases.map((phase) => [
         `  ${phase}`,
