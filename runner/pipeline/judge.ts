@@ -102,11 +102,12 @@ function judgeUndelivered(pipe: Exclude<Delivery, { is: 'yes' }>, facts: Facts):
       brokeAt: 'delivered',
       sentence: `The SIEM receives nothing from ${pipe.sources.join(', ')} of this host, while it does from other hosts.`,
     };
-  const [alert] = facts.alerts;
-  if (alert !== undefined)
+  if (facts.attributed.is === 'unknown') return inconclusive(facts.attributed.why);
+  const [rule] = facts.alerts.map(({ name, rule: id }) => `${name} (${id})`);
+  if (rule !== undefined || facts.alerted.is === 'yes')
     return inconclusive({
       class: 'ambiguous',
-      detail: `its event was not found, yet ${alert.name} (${alert.rule}) alerted on it, so something of it did reach the SIEM`,
+      detail: `its event was not found, yet ${rule ?? 'a rule'} alerted on it, so something of it did reach the SIEM`,
     });
   return facts.recorded.is === 'yes'
     ? {
@@ -151,6 +152,7 @@ function judgeQuiet(purpose: 'twin' | 'control', facts: Facts): Finding {
     return inconclusive({ class: 'still-waiting', detail: 'the alerts were not read' });
   if (facts.alerted.is === 'unknown') return inconclusive(facts.alerted.why);
   const usable = usability(facts);
+  if (purpose === 'twin' && usable.is === 'unknown') return inconclusive(usable.why);
   if (purpose === 'twin' && usable.is === 'no' && usable.ofAnotherProcess)
     return inconclusive({
       class: 'ambiguous',
