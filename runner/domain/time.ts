@@ -60,7 +60,7 @@ export function formatDuration(ms: DurationMs | number): string {
   const sign = ms < 0 ? '-' : '';
   const abs = Math.abs(ms);
   if (abs < 1_000) return `${sign}${Math.round(abs)} ms`;
-  if (abs < 60_000) return `${sign}${(abs / 1_000).toFixed(1)} s`;
+  if (abs < 59_950) return `${sign}${(abs / 1_000).toFixed(1)} s`;
   const seconds = Math.round(abs / 1_000);
   if (seconds < 3_600) return `${sign}${Math.floor(seconds / 60)} min ${seconds % 60} s`;
   return `${sign}${Math.floor(seconds / 3_600)} h ${Math.floor((seconds % 3_600) / 60)} min`;
