@@ -5,8 +5,8 @@ import { duration, type DurationMs, elapsed, formatDuration, type Instant, onOur
 import type { Graded } from './alerting.ts';
 import type { Scope } from './scope.ts';
 
-/** Times are kept in milliseconds, on both sides. */
-const tickMs = 2;
+/** Times come in steps: a process's start in 10 ms (USER_HZ, proc_pid_stat(5)), audit records in 4 ms, ours in 1 ms. */
+const stepMs = 12;
 /** How far the clock of a host that could not be asked for its time may be off before that shows. */
 const unmeasuredMs = 1_000;
 
@@ -39,7 +39,7 @@ export function inTimeFact(alerts: readonly Graded[], attributed: Facts['attribu
   const astray = outsideOfExecution(scope);
   if (astray !== undefined) return unknown('clocks-disagree', astray);
   const signed = signedAlertLatency(first.hit, scope);
-  if (signed < -uncertaintyMs - tickMs)
+  if (signed < -uncertaintyMs - stepMs)
     return unknown(
       'clocks-disagree',
       `the alert is ${Math.abs(signed)} ms older than the execution, more than the clocks' uncertainty of ${uncertaintyMs} ms`,
@@ -57,7 +57,7 @@ export function inTimeFact(alerts: readonly Graded[], attributed: Facts['attribu
 /** The receipt was written while detproof carried out the execution; a clock that says otherwise is not to be measured with. */
 function outsideOfExecution(scope: Scope): string | undefined {
   const { startedAt, endedAt, clock } = scope.execution;
-  const slackMs = tickMs + (clock?.uncertaintyMs ?? unmeasuredMs);
+  const slackMs = stepMs + (clock?.uncertaintyMs ?? unmeasuredMs);
   const at = ranAt(scope);
   if (shift(startedAt, -slackMs) <= at && at <= shift(endedAt, slackMs)) return undefined;
   return `by the host's clock${clock === undefined ? ', which could not be compared with ours,' : ''} the payload ran at ${at}, and detproof ran it between ${startedAt} and ${endedAt}`;
