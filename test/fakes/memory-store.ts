@@ -11,9 +11,9 @@ export class MemoryJournal implements Journal {
   /** Lines from this number on cannot be written, as on a full disk. */
   failsFrom = Number.POSITIVE_INFINITY;
   readonly #clock: Clock;
-  readonly #log: (line: string) => void;
+  readonly #log: (record: RecordLine) => void;
 
-  constructor(clock: Clock, log: (line: string) => void = () => undefined) {
+  constructor(clock: Clock, log: (record: RecordLine) => void = () => undefined) {
     this.#clock = clock;
     this.#log = log;
   }
@@ -23,7 +23,7 @@ export class MemoryJournal implements Journal {
       return Promise.reject(new Error('the journal cannot be written: ENOSPC'));
     const line = { seq: this.records.length, time: this.#clock.now(), prev: '0'.repeat(64), ...record };
     this.records.push(line);
-    this.#log(`journal ${record.type}`);
+    this.#log(line);
     return Promise.resolve(line);
   }
 
