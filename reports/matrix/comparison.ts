@@ -1,3 +1,4 @@
+import { toldBy } from '../../runner/domain/context.ts';
 import type { ReceiptLine } from '../../runner/domain/execution.ts';
 import type { Facts } from '../../runner/domain/facts.ts';
 import type { ContextField } from '../../runner/domain/scenario.ts';
@@ -37,23 +38,5 @@ export function comparison(
 }
 
 function received(field: ContextField, receipt: ReceiptLine | undefined): string {
-  if (receipt === undefined) return '';
-  switch (field) {
-    case 'process':
-      return receipt.executable;
-    case 'command-line':
-      return receipt.argv.join(' ');
-    case 'parent':
-      return receipt.parentExecutable ?? '';
-    case 'user':
-      return receipt.user;
-    case 'host':
-      return receipt.host;
-    case 'script':
-      return receipt.script ?? '';
-    case 'cwd':
-      return receipt.cwd;
-    case 'destination':
-      return (receipt.destinations ?? []).join(', ');
-  }
+  return receipt === undefined ? '' : toldBy(receipt, field, [receipt.host]).join(' or ');
 }

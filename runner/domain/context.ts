@@ -31,7 +31,7 @@ export function compareContext(
   const problems: FieldProblem[] = [];
   for (const field of wanted) {
     const siem = hit.fields[field] ?? '';
-    const truth = told(field, receipt, hosts);
+    const truth = toldBy(receipt, field, hosts);
     if (siem.trim() === '') problems.push({ field, problem: 'missing', receipt: truth.join(' or '), siem });
     else if (truth.length > 0 && !truth.some((value) => agrees(field, value, siem, hit)))
       problems.push({ field, problem: 'contradicts', receipt: truth.join(' or '), siem });
@@ -41,7 +41,7 @@ export function compareContext(
 }
 
 /** What the receipt says of a field: any of these is right; none = the receipt cannot tell. */
-function told(field: ContextField, receipt: ReceiptLine, hosts: readonly string[]): readonly string[] {
+export function toldBy(receipt: ReceiptLine, field: ContextField, hosts: readonly string[]): readonly string[] {
   switch (field) {
     case 'process':
       return [receipt.executable];
