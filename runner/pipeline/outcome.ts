@@ -6,10 +6,8 @@ import { stepsOf, unfinished, whereOf } from './resume.ts';
 
 /** How far the executing of a run came, whoever looked at it since; a run that died is interrupted. */
 export function stateOf(records: readonly RecordLine[]): RunState {
-  const executed = records.findLast((record) => record.type === 'executed');
-  const closed = records.findLast((record) => record.type === 'run-closed');
   if (wasInterrupted(records)) return 'interrupted';
-  return executed?.data.state ?? closed?.data.state ?? 'interrupted';
+  return records.findLast((record) => record.type === 'executed')?.data.state ?? 'interrupted';
 }
 
 /** How often the touching of targets was taken up again; asking the SIEM once more is no resumption. */
@@ -28,7 +26,7 @@ export function resumptions(records: readonly RecordLine[]): number {
 export function wasInterrupted(records: readonly RecordLine[]): boolean {
   const taken = records.findLastIndex(({ type }) => type === 'run-opened' || type === 'run-resumed');
   const last = records.slice(taken).findLast((record) => record.type === 'run-closed' || record.type === 'executed');
-  return last?.data.state === 'interrupted';
+  return last?.type === 'run-closed' ? last.data.exitCode === 130 : last?.data.state === 'interrupted';
 }
 
 /**
