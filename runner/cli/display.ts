@@ -26,13 +26,16 @@ export function startDisplay(app: App): Display {
 
 class PlainDisplay implements Display {
   readonly #app: App;
+  /** Why hosts were not reached: said once, not again for each of their executions. */
+  readonly #said = new Set<string>();
 
   constructor(app: App) {
     this.#app = app;
   }
 
   progress(progress: Progress): void {
-    const line = describe(progress);
+    if (progress.kind === 'host' && progress.host.failure !== undefined) this.#said.add(progress.host.failure.detail);
+    const line = describe(progress, this.#said);
     if (line !== undefined) this.#app.stderr.write(`${this.#app.redact(line)}\n`);
   }
 
@@ -42,7 +45,7 @@ class PlainDisplay implements Display {
 }
 
 /** One line for an event; what would only repeat itself (a poll, a start) has none. */
-function describe(progress: Progress): string | undefined {
+function describe(progress: Progress, said: ReadonlySet<string> = new Set()): string | undefined {
   switch (progress.kind) {
     case 'wave':
       return progress.of === 1
@@ -58,7 +61,12 @@ function describe(progress: Progress): string | undefined {
       return `${phaseNames[progress.phase]} (${progress.executions})`;
     case 'ended': {
       const { outcome } = progress.execution;
-      const why = outcome.kind === 'not-run' || outcome.kind === 'broken-off' ? `: ${visible(outcome.why.detail)}` : '';
+      const why =
+        outcome.kind !== 'not-run' && outcome.kind !== 'broken-off'
+          ? ''
+          : said.has(outcome.why.detail)
+            ? ' (host not reached)'
+            : `: ${visible(outcome.why.detail)}`;
       return `  ${outcome.kind.padEnd(10)}  ${progress.plan.id}${why}`;
     }
     case 'stopping':
