@@ -7,6 +7,7 @@ export function throttle(adapter: SiemAdapter, { clock, everyMs }: { clock: Cloc
   let turn: Promise<unknown> = Promise.resolve();
   const paced = <T>(signal: AbortSignal, ask: () => Promise<T>): Promise<T> => {
     const mine = turn.then(async () => {
+      signal.throwIfAborted();
       const wait = last === undefined ? 0 : everyMs - elapsed(last, clock.now());
       if (wait > 0) await clock.sleep(duration(wait), signal);
       last = clock.now();
