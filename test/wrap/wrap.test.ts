@@ -47,7 +47,7 @@ t.test('retry: a refusal, a wrong query, a mistake or an incomplete answer is no
     const siem = new ScriptedSiem();
     siem.onRules = () => new SiemFailure(final, final);
     await t.rejects(retry(siem, { clock, ...limits }).rules({ rules: [], window: question.window }, never), {
-      class: final,
+      message: final,
     });
     t.equal(siem.asked('rules'), 1, final);
   }
