@@ -8,11 +8,12 @@ import {
   readlink,
   rename,
   rm,
+  stat,
   statfs,
   symlink,
   writeFile,
 } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 /** Where one run keeps its files. */
 export type RunFolder = {
@@ -68,10 +69,23 @@ export async function createRunFolder(out: string, id: string): Promise<RunFolde
   return folder;
 }
 
+/** With the folders above it. Node's own recursive mkdir never returns where a file system makes no folders, as /proc. */
+async function makeFolder(path: string): Promise<void> {
+  if (await stat(path).catch(() => undefined)) {
+    await readdir(path);
+    return;
+  }
+  const above = dirname(path);
+  if (above !== path) await makeFolder(above);
+  await mkdir(path, { mode: 0o700 }).catch((error: unknown) => {
+    if (code(error) !== 'EEXIST') throw error;
+  });
+}
+
 /** Throws {@link FolderRefused} when nothing can be written to `out`, or the disk is nearly full. */
 export async function checkWritable(out: string): Promise<void> {
   try {
-    await mkdir(out, { recursive: true, mode: 0o700 });
+    await makeFolder(out);
     await access(out, constants.W_OK | constants.X_OK);
     const probe = join(out, `.write-${process.pid}`);
     const file = await open(probe, 'w', 0o600);
