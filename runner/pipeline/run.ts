@@ -172,7 +172,7 @@ function judgementOf({ verdict, brokeAt, sentence, why, score, byReferenceRule, 
   return { verdict, sentence, score, byReferenceRule, notes, ...more };
 }
 
-export function report(
+function report(
   conductor: Pick<Conductor, 'inventory' | 'attack' | 'toolVersion' | 'referenceRules'>,
   plan: Plan,
   kept: KeptRun,

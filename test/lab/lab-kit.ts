@@ -8,6 +8,7 @@ import { down, up } from '../../lab/range/lab.ts';
 import { LabRefused } from '../../lab/range/refused.ts';
 import type { Assessment, ExecutionReport, RunReport } from '../../runner/domain/run-report.ts';
 import { requirement } from '../require.ts';
+import { turn } from './turn.ts';
 
 export const project = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const labWaitMs = 1_500_000;
@@ -137,6 +138,7 @@ export function verdicts(report: RunReport, target: string): readonly string[] {
 
 /** Brings a lab up for `work` and takes it down again, whatever happens. Skipped, with the reason, where there can be none. */
 export async function withLab(t: Test, work: (lab: Lab) => Promise<void>): Promise<void> {
+  await turn();
   using lab = new Lab(mkdtempSync(join(tmpdir(), 'lab-test-')));
   try {
     await up({ stateDir: lab.stateDir, waitMs: labWaitMs, tied: true });

@@ -23,6 +23,7 @@ import { LAB_PACKAGES, ensurePackages, missingPackages } from '../../lab/range/p
 import { processesOfLabHosts, waitUntil } from '../../lab/range/processes.ts';
 import { LabRefused } from '../../lab/range/refused.ts';
 import { lookWhileNoLabIsUp } from './machine.ts';
+import { turn } from './turn.ts';
 
 const [alpha, beta] = [labHost('lab-alpha'), labHost('lab-beta')];
 const WAIT_MS = 600_000;
@@ -104,6 +105,7 @@ const skip = await why();
 if (skip !== false) t.comment(`skipped: ${skip}`);
 
 t.test('lab: on this machine', { skip, timeout: 2 * WAIT_MS }, async (t) => {
+  await turn();
   const before = await lookWhileNoLabIsUp();
   t.teardown(async () => {
     await down({ stateDir });
