@@ -2,8 +2,8 @@
 import { ensurePackages, LAB_PACKAGES } from '../lab/range/packages.ts';
 import { LabRefused } from '../lab/range/refused.ts';
 
-/** Chromium looks at the report; `ss` looks at the machine before and after the lab. */
-const packages = [...LAB_PACKAGES, 'chromium', 'iproute2'];
+/** Chromium looks at the report, ss at the machine before and after the lab; BusyBox has a third sh for the host scripts. */
+const packages = [...LAB_PACKAGES, 'chromium', 'iproute2', 'busybox'];
 
 try {
   await ensurePackages(packages, (line) => {

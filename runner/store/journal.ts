@@ -16,7 +16,7 @@ export type ReadJournal = {
 };
 
 /** A journal whose chain does not hold: says which line. Nothing may be concluded from it. */
-export class JournalBroken extends Error {
+class JournalBroken extends Error {
   override readonly name = 'JournalBroken';
 }
 
