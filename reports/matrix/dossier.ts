@@ -1,4 +1,4 @@
-import type { CommandRecord, Execution, Exit, ReceiptLine } from '../../runner/domain/execution.ts';
+import { type CommandRecord, type Execution, exitText, type ReceiptLine } from '../../runner/domain/execution.ts';
 import type { ExecutionReport, RunReport } from '../../runner/domain/run-report.ts';
 import { elapsed, formatDuration } from '../../runner/domain/time.ts';
 import { reasonLine, titleOf } from '../shared/findings.ts';
@@ -109,25 +109,12 @@ function commandView(command: CommandRecord, show: Show): CommandView {
   return {
     purpose: command.purpose,
     sent: command.sent,
-    result: `${exitLine(command.exit)} after ${formatDuration(elapsed(command.startedAt, command.endedAt))}, channel ${command.channel}${silent}${cut}`,
+    result: `${exitText(command.exit)} after ${formatDuration(elapsed(command.startedAt, command.endedAt))}, channel ${command.channel}${silent}${cut}`,
     evidence: [
       ...(command.stdout.bytes > 0 ? [show('standard output', command.stdout)] : []),
       ...(command.stderr.bytes > 0 ? [show('standard error', command.stderr)] : []),
     ],
   };
-}
-
-function exitLine(exit: Exit): string {
-  switch (exit.kind) {
-    case 'code':
-      return `exit code ${exit.code}`;
-    case 'signal':
-      return `ended by ${exit.signal}`;
-    case 'timeout':
-      return exit.survivors.length === 0
-        ? 'timed out, process tree ended'
-        : `timed out; still there after SIGKILL: ${exit.survivors.join(', ')}`;
-  }
 }
 
 function receiptRows(receipt: ReceiptLine): Named[] {

@@ -118,3 +118,17 @@ export type Execution = {
   readonly clock?: ClockOffset;
   readonly cleanup: CleanupResult;
 };
+
+/** How a command ended, in words. */
+export function exitText(exit: Exit): string {
+  switch (exit.kind) {
+    case 'code':
+      return `exit code ${exit.code}`;
+    case 'signal':
+      return `ended by ${exit.signal}`;
+    case 'timeout':
+      return exit.survivors.length === 0
+        ? 'timed out, process tree ended'
+        : `timed out; still there after SIGKILL: ${exit.survivors.join(', ')}`;
+  }
+}

@@ -1,4 +1,4 @@
-import type { ExecutionOutcome, Receipt } from '../domain/execution.ts';
+import { type ExecutionOutcome, exitText, type Receipt } from '../domain/execution.ts';
 import type { Reason } from '../domain/fact.ts';
 import type { CommandOutcome } from '../ports.ts';
 
@@ -32,28 +32,15 @@ export function unfinished(
   });
   if (receipt.started !== undefined)
     return brokenOff(
-      `the payload started and did not finish (${outcome === undefined ? 'by its time-out' : describeExit(outcome)})`,
+      `the payload started and did not finish (${outcome === undefined ? 'by its time-out' : exitText(outcome.exit)})`,
     );
   if (interrupted) return brokenOff('the run was interrupted', 'interrupted');
   if (outcome === undefined) return brokenOff('the cron daemon did not run the entry within its time-out', 'timeout');
   if (refusedByShell(outcome)) return notRun('not-started', `the shell could not start it: ${complaint(outcome)}`);
-  return brokenOff(`no receipt (${describeExit(outcome)}): it may have been stopped, or never have come so far`);
+  return brokenOff(`no receipt (${exitText(outcome.exit)}): it may have been stopped, or never have come so far`);
 }
 
 /** What a command said on standard error, or how it ended when it said nothing. */
 export function complaint(outcome: CommandOutcome): string {
-  return new TextDecoder().decode(outcome.stderr).trim() || describeExit(outcome);
-}
-
-function describeExit({ exit }: CommandOutcome): string {
-  switch (exit.kind) {
-    case 'code':
-      return `exit code ${exit.code}`;
-    case 'signal':
-      return `ended by ${exit.signal}`;
-    case 'timeout':
-      return exit.survivors.length === 0
-        ? 'ended at its time-out'
-        : `ended at its time-out; still there: ${exit.survivors.join(', ')}`;
-  }
+  return new TextDecoder().decode(outcome.stderr).trim() || exitText(outcome.exit);
 }
