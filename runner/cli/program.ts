@@ -34,6 +34,9 @@ export async function main(app: App, argv: readonly string[]): Promise<number> {
   }
 }
 
+/** What the run store throws when the run that was named is none, or is no longer what was written. */
+const badRuns: ReadonlySet<string> = new Set(['UnknownRun', 'JournalBroken']);
+
 function explain(app: App, error: unknown, json: boolean): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.badInput;
   if (error instanceof BadInput) {
@@ -49,7 +52,7 @@ function explain(app: App, error: unknown, json: boolean): number {
   // What the file system, a plug-in or the journal says is for people too; the stack is for whoever asks for it.
   tell(app, error instanceof Error ? `Error: ${error.message}` : String(error));
   if (process.env['DETPROOF_DEBUG'] !== undefined && error instanceof Error) tell(app, error.stack ?? '');
-  return exitCodes.refused;
+  return error instanceof Error && badRuns.has(error.name) ? exitCodes.badInput : exitCodes.refused;
 }
 
 function build(app: App, end: (exitCode: number) => void): Command {
@@ -58,6 +61,8 @@ function build(app: App, end: (exitCode: number) => void): Command {
       'Would we have seen it? Runs benign Python execution scenarios on your hosts, asks your SIEM what it saw of each,\nand shows the coverage of MITRE ATT&CK detection strategy DET0063 (T1059.006), with evidence.',
     )
     .version(app.version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand('help [command]', 'show the help of a command')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => app.stdout.write(text),

@@ -37,6 +37,11 @@ export class FolderRefused extends Error {
   override readonly name = 'FolderRefused';
 }
 
+/** There is no such run; says which there are. */
+export class UnknownRun extends Error {
+  override readonly name = 'UnknownRun';
+}
+
 export function runFolder(out: string, id: string): RunFolder {
   const path = join(out, 'runs', id);
   return {
@@ -116,13 +121,13 @@ export async function setLatest(out: string, id: string): Promise<void> {
   await rename(next, join(out, 'latest'));
 }
 
-/** The run that `id` names; without an id the newest. Throws an error that lists what there is. */
+/** The run that `id` names; without an id the newest. Throws {@link UnknownRun}. */
 export async function findRun(out: string, id: string | undefined): Promise<RunFolder> {
   const wanted = id ?? (await readlink(join(out, 'latest')).catch(() => undefined))?.split('/').at(-1);
   const known = await listRuns(out);
   if (wanted !== undefined && known.includes(wanted)) return runFolder(out, wanted);
   const list = known.length === 0 ? 'there are none yet' : `known: ${known.slice(-5).join(', ')}`;
-  throw new FolderRefused(`${wanted === undefined ? 'No run' : `No run ${wanted}`} in ${join(out, 'runs')}; ${list}.`);
+  throw new UnknownRun(`${wanted === undefined ? 'No run' : `No run ${wanted}`} in ${join(out, 'runs')}; ${list}.`);
 }
 
 export async function listRuns(out: string): Promise<readonly string[]> {

@@ -11,12 +11,12 @@ import {
   checkWritable,
   createRunFolder,
   findRun,
-  FolderRefused,
   holderOf,
   listRuns,
   lockRun,
   type RunFolder,
   setLatest,
+  UnknownRun,
 } from './run-folder.ts';
 
 /** Evidence up to this size is shown in reports; of more, the beginning. */
@@ -103,7 +103,7 @@ async function kept(folder: RunFolder, redactor: Redactor): Promise<KeptRun> {
 /** A run that died before its first record; there is nothing of it to look at or to go on with. */
 function refuseWithoutJournal(folder: RunFolder): void {
   if (!exists(folder.journal))
-    throw new FolderRefused(`${folder.path} holds no journal.jsonl: this run ended before anything was touched.`);
+    throw new UnknownRun(`${folder.path} holds no journal.jsonl: this run ended before anything was touched.`);
 }
 
 /** What was changed since it was kept is not shown as what was kept. */

@@ -384,7 +384,7 @@ t.test('runs: made, held, read, listed, taken up again; latest is a link to the 
   const out = folderOf(t);
   const store = storeOf(out);
   t.same(await store.list(), []);
-  await t.rejects(store.read(undefined), { name: 'FolderRefused', message: /No run in .*; there are none yet/ });
+  await t.rejects(store.read(undefined), { name: 'UnknownRun', message: /No run in .*; there are none yet/ });
   for (const id of ['20261124t020000-a', '20261124t030000-b']) {
     await using run = await store.create(id);
     await t.rejects(store.open(id), { name: 'FolderRefused', message: /is being worked on/ });
@@ -422,7 +422,7 @@ t.test('runs: one that died before its first record is told apart', async (t) =>
   const store = storeOf(out);
   mkdirSync(runFolder(out, 'dead').path, { recursive: true });
   const told = {
-    name: 'FolderRefused',
+    name: 'UnknownRun',
     message: /holds no journal\.jsonl: this run ended before anything was touched/,
   };
   await t.rejects(store.read('dead'), told);
