@@ -15,7 +15,6 @@ export type Site = {
   readonly engagement?: string;
   readonly window?: string;
   readonly target?: string;
-  readonly more?: string;
   readonly observeFor?: string;
 };
 
@@ -34,11 +33,7 @@ export class Desk {
   /** An inventory of this machine, by the local transport, and of a SIEM whose folder is `siem`. */
   inventory(name: string, site: Site = {}): string {
     const file = join(this.folder, name);
-    const {
-      engagement = '',
-      window = 'span: { from: 2020-01-01T00:00:00Z, to: 2100-01-01T00:00:00Z }',
-      more = '',
-    } = site;
+    const { engagement = '', window = 'span: { from: 2020-01-01T00:00:00Z, to: 2100-01-01T00:00:00Z }' } = site;
     writeFileSync(
       file,
       `engagement: { id: tests, authorizedBy: tests, contacts: [tests]${engagement} }
@@ -57,7 +52,7 @@ targets:
     zone: local
     names: { siem: [here] }
     fidelity: real
-${more}siems:
+siems:
   - { id: siem, kind: files, path: siem, sources: ${sources} }
 expectations:
   - { scenarios: ['*'], within: 1s, observeFor: ${site.observeFor ?? '1s'} }
