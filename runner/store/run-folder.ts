@@ -33,7 +33,7 @@ export type RunFolder = {
 const leastFreeBytes = 64 * 1024 * 1024;
 
 /** The output folder cannot be used; says what to do. Nothing was touched. */
-export class FolderRefused extends Error {
+class FolderRefused extends Error {
   override readonly name = 'FolderRefused';
 }
 

@@ -15,7 +15,7 @@ import { ScriptedHost, type Touch } from './scripted-host.ts';
 export type Happened = { readonly record: RecordLine } | { readonly touch: Touch };
 
 /** Names that count up: the first letter says what they are not. */
-export class CountingRandom implements Random {
+class CountingRandom implements Random {
   #count = 0;
 
   name(length: number): string {
