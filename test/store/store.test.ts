@@ -259,6 +259,8 @@ t.test('disk full: the journal fails, says so, and stays whole up to there', asy
   const disk = smallDisk(t, 64);
   if (disk === undefined) return;
   const path = join(disk, 'journal.jsonl');
+  const other = join(disk, 'other');
+  writeFileSync(other, Buffer.alloc(20_000));
   let lines = 0;
   {
     await using journal = await JournalFile.open(path, { clock, redact: (line) => line, mode: 'new' });
@@ -269,15 +271,16 @@ t.test('disk full: the journal fails, says so, and stays whole up to there', asy
       }
     };
     await t.rejects(fill(), /^the journal cannot be written: ENOSPC/);
+    rmSync(other);
     await t.rejects(
       journal.append(reaching('short')),
       /cannot be written/,
-      'and nothing is written behind the half line',
+      'also when there is room again: nothing is written behind the half line',
     );
   }
   t.ok(lines > 20);
   t.equal((await readJournal(path)).head.lines, lines, 'every line that was acknowledged is there');
-  await t.rejects(new EvidenceFolder(join(disk, 'e'), new Redactor()).put(Buffer.alloc(4_096, 1), 'x/y'), {
+  await t.rejects(new EvidenceFolder(join(disk, 'e'), new Redactor()).put(Buffer.alloc(64_000, 1), 'x/y'), {
     code: 'ENOSPC',
   });
   t.same(existsSync(join(disk, 'e')) ? readdirSync(join(disk, 'e')) : [], [], 'no half of a piece of evidence stays');
