@@ -156,7 +156,7 @@ for (const { name, argv, applet } of shells) {
               { kind: 'link', from: '/bin/dash', to: `${fresh}/ln` },
             ]),
           );
-          t.match(made, { status: 0, lines: [`made ${fresh}`] }, bad);
+          t.match(made, { status: 0, lines: [`made ${fresh}`] }, JSON.stringify(bad));
           t.equal(statSync(fresh).mode & 0o777, 0o700);
           t.equal(statSync(`${fresh}/in ner/py`).mode & 0o777, 0o700);
           t.ok(lstatSync(`${fresh}/ln`).isSymbolicLink());
@@ -167,7 +167,7 @@ for (const { name, argv, applet } of shells) {
             ]),
           );
           t.same(tidied.lines, [`done remove ${fresh}`, `done remove-if-empty ${bench.home}/up`]);
-          t.notOk(existsSync(fresh), bad);
+          t.notOk(existsSync(fresh), JSON.stringify(bad));
           t.notOk(existsSync(`${bench.home}/up`));
         }
         t.end();
