@@ -145,6 +145,7 @@ async function suite(browser: Browser, pages: Pages): Promise<void> {
     await cell.focus();
     t.equal(await page.evaluate('getComputedStyle(document.activeElement).outlineStyle'), 'solid', 'focus can be seen');
     await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor();
     t.ok(await page.getByRole('dialog').isVisible());
     t.match(await page.getByRole('dialog').textContent(), /broke at “usable”/);
     t.match(page.url(), new RegExp(`${dossier}$`), 'the address names the execution');
