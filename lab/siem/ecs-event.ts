@@ -6,8 +6,21 @@ export type EcsEvent = {
   readonly event: {
     readonly id: string;
     readonly kind: 'event';
-    readonly module: 'auditd' | 'syslog';
-    readonly dataset: 'auditd.execve' | 'auditd.connect' | 'syslog';
+    readonly module: 'auditd' | 'syslog' | 'esxi' | 'macos' | 'windows';
+    readonly dataset:
+      | 'auditd.execve'
+      | 'auditd.connect'
+      | 'syslog'
+      | 'esxi.auth'
+      | 'esxi.shell'
+      | 'esxi.hostd'
+      | 'esxi.vobd'
+      | 'macos.osquery'
+      | 'macos.unifiedlog'
+      | 'windows.sysmon_operational'
+      | 'windows.security';
+    /** The number that the platform gives such events (Windows). */
+    readonly code?: string;
     readonly category: readonly string[];
     readonly type: readonly string[];
     readonly action: string;
@@ -17,17 +30,30 @@ export type EcsEvent = {
     /** The text that it was made from; of an audit event all records, a line each. */
     readonly original: string;
   };
-  readonly host: { readonly name: string; readonly hostname: string; readonly os: { readonly type: 'linux' } };
-  readonly user?: { readonly id: string; readonly name?: string; readonly audit?: { readonly id: string } };
+  readonly host: {
+    readonly name: string;
+    readonly hostname: string;
+    /** ECS has no type for ESXi; then `platform` tells. */
+    readonly os: { readonly type?: 'linux' | 'macos' | 'windows'; readonly platform?: 'esxi' };
+  };
+  readonly user?: {
+    readonly id?: string;
+    readonly name?: string;
+    readonly domain?: string;
+    readonly audit?: { readonly id: string };
+  };
   readonly process?: EcsProcess;
+  readonly file?: { readonly path: string };
+  readonly source?: { readonly ip: string; readonly port?: number };
   readonly destination?: { readonly address: string; readonly ip?: string; readonly port?: number };
   readonly network?: { readonly type?: string; readonly direction: 'egress'; readonly initiated: true };
   readonly error?: { readonly code: string };
-  readonly log?: { readonly syslog: EcsSyslog };
+  readonly log?: { readonly syslog?: EcsSyslog };
 };
 
 export type EcsProcess = {
   readonly pid?: number;
+  readonly entity_id?: string;
   readonly ppid?: number;
   readonly executable?: string;
   readonly name?: string;
@@ -39,6 +65,7 @@ export type EcsProcess = {
   readonly title?: string;
   readonly parent?: {
     readonly pid?: number;
+    readonly entity_id?: string;
     readonly executable?: string;
     readonly name?: string;
     readonly args?: readonly string[];
@@ -47,9 +74,9 @@ export type EcsProcess = {
 };
 
 type EcsSyslog = {
-  readonly priority: number;
-  readonly facility: { readonly code: number };
-  readonly severity: { readonly code: number };
+  readonly priority?: number;
+  readonly facility?: { readonly code: number };
+  readonly severity?: { readonly code: number };
   readonly appname?: string;
   readonly procid?: string;
 };
