@@ -1,5 +1,5 @@
-import { TransportFailure } from '../../../runner/ports.ts';
-import { Lifeline } from '../../shared/lifeline.ts';
+import { TransportFailure } from '../../runner/ports.ts';
+import { Lifeline } from './lifeline.ts';
 
 /** The host saw the credential and did not take it; a login that failed before that is no refusal. */
 export class LoginRefused extends TransportFailure {
