@@ -6,10 +6,11 @@ import { hostname, userInfo } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { zipSync } from 'fflate';
+import { zipSync, zlibSync } from 'fflate';
 import { labControl } from '../lab/control.ts';
 import { renderSummary } from '../reports/terminal.ts';
 import type { App } from './cli/app.ts';
+import { readExecutable } from './store/executable.ts';
 import { machineChecks } from './store/machine.ts';
 import { main } from './cli/program.ts';
 import { duration, instant } from './domain/time.ts';
@@ -52,6 +53,8 @@ async function compose(): Promise<App> {
       read: (name) => readFileSync(join(library, 'payloads', basename(name)), 'utf8'),
       // A fixed date: the same payload gives the same archive.
       zip: (entries) => zipSync(entries, { level: 0, mtime: '2020-01-01T00:00:00' }),
+      deflate: (bytes) => zlibSync(bytes, { level: 9 }),
+      executable: readExecutable,
     }),
     plugins,
     reports: await discoverReports(join(project, 'reports')),

@@ -17,6 +17,8 @@ export interface Transport {
 
 /** A connection to one account of one host. Up to the target's `parallel` calls may be open at a time. */
 export interface Session extends AsyncDisposable {
+  /** What a run's report should say of this connection, such as an old algorithm that it needed; none when absent. */
+  readonly remarks?: readonly string[];
   /**
    * Runs one command to its end. A command that outlives `limit.timeout`, or whose signal fires, is ended with its whole
    * process tree before this returns (exit kind `timeout`). Throws {@link TransportFailure} when it could not be started or
@@ -35,6 +37,8 @@ export type Command = {
   readonly channel: Channel;
   readonly cwd?: string;
   readonly stdin?: Uint8Array;
+  /** With the rights of an administrator, without ever asking for a password (`sudo -n`); `not-started` where that cannot be. */
+  readonly privilege?: 'admin';
 };
 
 export type CommandOutcome = {
@@ -211,6 +215,8 @@ export interface TransportPlugin<Settings = unknown, AccountSettings = unknown> 
   readonly summary: string;
   readonly settings: SettingsSchema<Settings>;
   readonly account: SettingsSchema<AccountSettings>;
+  /** The channels that its sessions know; the first is how it runs one command. */
+  readonly channels: NonEmpty<Channel>;
   open(deps: PluginDeps): Transport;
 }
 

@@ -155,6 +155,7 @@ const plugin: TransportPlugin<z.output<typeof settings>, z.output<typeof setting
   summary: 'this machine, as the user that runs detproof',
   settings,
   account: settings,
+  channels: ['exec'],
   open: ({ clock }) => ({
     connect: async (_target, signal) => {
       throwIfStopped(signal);

@@ -1,4 +1,4 @@
-import type { Account, Engagement, Inventory, Target, Window } from './inventory.ts';
+import type { Account, Engagement, Inventory, Target, Weekly, Window } from './inventory.ts';
 import type { Reason } from './fact.ts';
 import { type DurationMs, earlier, elapsed, epochMs, type Instant, shift } from './time.ts';
 
@@ -115,6 +115,11 @@ function refused(reasonClass: Reason['class'], detail: string): { readonly is: '
 }
 
 type Closing = { readonly open: true; readonly at: Instant } | { readonly open: false; readonly because: string };
+
+/** Is a weekly window open at `now`? */
+export function isOpen(weekly: Weekly, now: Instant): boolean {
+  return closesAt(weekly, now).open;
+}
 
 /** When the window that is open at `now` closes. */
 function closesAt(open: Window['open'], now: Instant): Closing {

@@ -67,7 +67,11 @@ export type CleanupStep =
   /** A parent folder that did not exist before; removed only when nothing is left in it. */
   | { readonly kind: 'remove-if-empty'; readonly path: string }
   /** Takes this exact line out of the account's crontab and leaves every other byte as it was. */
-  | { readonly kind: 'remove-crontab-line'; readonly line: string };
+  | { readonly kind: 'remove-crontab-line'; readonly line: string }
+  /** A launchd job of the account, by its label. */
+  | { readonly kind: 'remove-launchd-job'; readonly label: string }
+  /** A scheduled task of the account, by its name. */
+  | { readonly kind: 'remove-task'; readonly name: string };
 
 export type Cleanup =
   | { readonly kind: 'steps'; readonly steps: readonly CleanupStep[] }
@@ -130,5 +134,22 @@ export function exitText(exit: Exit): string {
       return exit.survivors.length === 0
         ? 'timed out, process tree ended'
         : `timed out; still there after SIGKILL: ${exit.survivors.join(', ')}`;
+  }
+}
+
+/** What a clean-up step is about, in one line. */
+export function cleanupSubject(step: CleanupStep): string {
+  switch (step.kind) {
+    case 'end-processes':
+      return step.marker;
+    case 'remove':
+    case 'remove-if-empty':
+      return step.path;
+    case 'remove-crontab-line':
+      return step.line;
+    case 'remove-launchd-job':
+      return step.label;
+    case 'remove-task':
+      return step.name;
   }
 }

@@ -1,5 +1,7 @@
 import type { LogSourceRef, Platform } from './attack.ts';
-import type { Stance } from './scenario.ts';
+import type { Channel, Stance } from './scenario.ts';
+import type { NonEmpty } from './non-empty.ts';
+import type { Limits, Pacing, Sampling, Waves } from './rollout.ts';
 import type { DurationMs, Instant } from './time.ts';
 
 /** A reference to a secret: `env:NAME`, `file:PATH` or `exec:COMMAND`; never the value. */
@@ -19,32 +21,34 @@ export type Engagement = {
   readonly sink: string;
 };
 
+/** Days 1 (Monday) to 7; minutes since midnight in `timeZone`; `to` ≤ `from` ends on the next day. */
+export type Weekly = {
+  readonly kind: 'weekly';
+  readonly days: readonly number[];
+  readonly fromMinute: number;
+  readonly toMinute: number;
+  readonly timeZone: string;
+};
+
 /** When a group of targets may be touched; the whole run, clean-up included, ends before it closes. */
 export type Window = {
   readonly id: string;
   readonly groups: readonly string[];
-  readonly open:
-    | { readonly kind: 'span'; readonly from: Instant; readonly to: Instant }
-    /** Days 1 (Monday) to 7; minutes since midnight in `timeZone`; `to` ≤ `from` ends on the next day. */
-    | {
-        readonly kind: 'weekly';
-        readonly days: readonly number[];
-        readonly fromMinute: number;
-        readonly toMinute: number;
-        readonly timeZone: string;
-      };
+  readonly open: { readonly kind: 'span'; readonly from: Instant; readonly to: Instant } | Weekly;
   readonly freezes: readonly { readonly from: Instant; readonly to: Instant; readonly because: string }[];
   /** Time to keep free for clean-up before the window closes. */
   readonly cleanupReserve: DurationMs;
 };
 
-export type Account = { readonly name: string; readonly settings: unknown };
+/** `role`: what scenarios ask for (`standard` unless said otherwise; `admin`, `service`, `automation`, `unlisted`, or the site's own). */
+export type Account = { readonly name: string; readonly role: string; readonly settings: unknown };
 
 export type Target = {
   readonly id: string;
   readonly platform: Platform;
   readonly address: string;
-  readonly transport: { readonly kind: string; readonly settings: unknown };
+  /** `channels`: what the plug-in of that kind offers; the first is how it runs one command. */
+  readonly transport: { readonly kind: string; readonly settings: unknown; readonly channels: NonEmpty<Channel> };
   readonly accounts: readonly Account[];
   /** Absolute path of the Python interpreter. */
   readonly interpreter: string;
@@ -55,9 +59,17 @@ export type Target = {
   readonly zone: string;
   /** Per SIEM id: the names under which it knows the host. */
   readonly names: Readonly<Record<string, readonly string[]>>;
+  /** When the owner runs maintenance: what scenarios about the time of an execution are held against. */
+  readonly maintenance?: Weekly;
+  /** Single-file executables of the operator: files on this machine (absolute paths), and what they must hash to. */
+  readonly executables: Readonly<Record<string, { readonly path: string; readonly sha256: string }>>;
   readonly fidelity: 'real' | 'stand-in';
   /** Executions at the same time on this host, at most 8 (sshd's MaxSessions is 10). */
   readonly parallel: number;
+  /** Names of the processes of the host's sensors: looked for before and after its part of a run. */
+  readonly sensors?: readonly string[];
+  /** Hosts that the transport goes through, nearest first. */
+  readonly jumpHosts?: readonly string[];
 };
 
 export type Siem = { readonly id: string; readonly kind: string; readonly settings: unknown };
@@ -87,5 +99,8 @@ export type Inventory = {
   readonly targets: readonly Target[];
   readonly siems: readonly Siem[];
   readonly expectations: readonly Overlay[];
-  readonly limits: { readonly hosts: number; readonly perZone: number };
+  readonly limits: Limits;
+  readonly waves?: Waves;
+  readonly pace?: Pacing;
+  readonly sample?: Sampling;
 };

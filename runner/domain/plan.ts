@@ -1,5 +1,5 @@
 import type { AnalyticId, LogSourceRef } from './attack.ts';
-import type { Channel, ContextField, PythonStep, Purpose, Stance } from './scenario.ts';
+import type { Channel, ContextField, FileExpectation, PythonStep, Purpose, Stance } from './scenario.ts';
 import type { NonEmpty } from './non-empty.ts';
 import type { DurationMs, Instant } from './time.ts';
 
@@ -12,6 +12,7 @@ export type SiemExpectation = {
   readonly siem: string;
   readonly sources: NonEmpty<LogSourceRef>;
   readonly context: readonly ContextField[];
+  readonly file?: FileExpectation;
   readonly eventWithin: DurationMs;
   readonly rules: readonly string[];
   readonly alertWithin: DurationMs;

@@ -3,13 +3,20 @@ import type { NonEmpty } from './non-empty.ts';
 import type { DurationMs } from './time.ts';
 
 export type Purpose = 'emulation' | 'twin' | 'control';
-export type Channel = 'exec' | 'shell';
+/** How commands reach a host: one command without a terminal, a line typed into a terminal, or WinRM's command shell. */
+export const channels = ['exec', 'shell', 'winrm'] as const;
+export type Channel = (typeof channels)[number];
+/** What a scenario asks for: `exec` is the transport's own way to run one command; `any`, of controls only: every channel in use. */
+export type ChannelAsked = 'exec' | 'shell' | 'any';
 /** How the interpreter is found: as inventoried, a copy or a link under another name, or through the script's own first line. */
-export type Interpreter = 'plain' | 'renamed' | 'symlink' | 'shebang';
-/** How the code reaches the interpreter. */
-export type Invocation = 'file' | '-c' | 'stdin' | 'module' | 'zipapp';
-/** What starts the interpreter: the login session, or the host's cron daemon through a guarded one-shot entry. */
-export type Via = 'session' | 'cron';
+export const interpreters = ['plain', 'renamed', 'symlink', 'shebang'] as const;
+export type Interpreter = (typeof interpreters)[number];
+/** How the code reaches the interpreter; `pyc` is compiled on the target first, `executable` is the operator's own single file. */
+export const invocations = ['file', '-c', 'stdin', 'module', 'zipapp', 'pyc', 'executable'] as const;
+export type Invocation = (typeof invocations)[number];
+/** What starts the interpreter: the login session, cron through a guarded one-shot entry, a launchd job, a scheduled task. */
+export const vias = ['session', 'cron', 'launchd', 'task'] as const;
+export type Via = (typeof vias)[number];
 
 /** Fields of an event that a verdict may require; each adapter maps its product's names to these. */
 export const contextFields = [
@@ -38,8 +45,25 @@ export type PythonStep = {
   readonly interpreter: Interpreter;
   readonly invocation: Invocation;
   readonly via: Via;
+  /** A program that starts the interpreter in the session's place: a script host, a copied shell. */
+  readonly launcher?: Launcher;
+  /** `executable` only: the name in the target's `executables`. */
+  readonly executable?: string;
+  /** Runs with the rights of an administrator: on POSIX through `sudo -n`, unless the account has them. */
+  readonly privilege?: 'admin';
   readonly timeout: DurationMs;
 };
+
+/** In its argv the placeholders are also `{{interpreter}}` and `{{script}}`. */
+export type Launcher = {
+  /** At least the program itself. */
+  readonly argv: readonly string[];
+  /** Files of scenarios/payloads that it needs, put in place as they are. */
+  readonly files: readonly { readonly from: string; readonly at: string }[];
+};
+
+/** The question of its own that a scenario asks which drops a file: is its creation in the SIEM? */
+export type FileExpectation = { readonly sources: NonEmpty<LogSourceRef>; readonly within: DurationMs };
 
 export type Expectation = {
   readonly event: {
@@ -47,6 +71,7 @@ export type Expectation = {
     readonly within: DurationMs;
     readonly context: readonly ContextField[];
   };
+  readonly file?: FileExpectation;
   readonly alert: {
     /** Ids of the rules of which any one counts; empty for a twin or control that no rule may react to. */
     readonly rules: readonly string[];
@@ -76,10 +101,19 @@ export type Scenario = {
   /** The mutable element exercised; controls exercise none. */
   readonly element?: string;
   readonly purpose: Purpose;
+  /** Which intrusion reports it stands for, or what it is for. */
   readonly why: string;
+  /** Why running it does no harm; a control's is that it does nothing. */
+  readonly harmless?: string;
+  /** Log sources that could show it, official and supplementary, expected or not. */
+  readonly couldShow: readonly LogSourceRef[];
   /** A twin names the emulation whose legitimate counterpart it is. */
   readonly twinOf?: string;
-  readonly channel: Channel;
+  readonly channel: ChannelAsked;
+  /** Role of the accounts that run it; without one, every account of role `standard` does. */
+  readonly account?: string;
+  /** Runs only now, against the target's maintenance window; without it, at any time. */
+  readonly when?: 'in-maintenance' | 'outside-maintenance';
   readonly steps: NonEmpty<PythonStep>;
   /** Everything outside the neutral run folder that the steps create; checked not to exist before, removed afterwards. */
   readonly creates: readonly string[];

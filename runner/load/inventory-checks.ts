@@ -2,6 +2,8 @@ import { glob } from '../domain/glob.ts';
 import { listAt, valueAt } from './check.ts';
 import type { InventoryFile } from './inventory-schema.ts';
 import { type Problem, shown, suggest } from './problem.ts';
+import { checkRollout } from './rollout-checks.ts';
+import { groupsOf } from './groups.ts';
 import { type Report, reportOn } from './report-at.ts';
 import type { Path, SourceFile } from './source-file.ts';
 
@@ -15,6 +17,7 @@ export type InventoryEntries = {
   readonly windows: readonly Entry<'windows'>[];
   readonly targets: readonly Entry<'targets'>[];
   readonly expectations: readonly Entry<'expectations'>[];
+  readonly rollout: Partial<Pick<InventoryFile, 'groups' | 'limits' | 'waves' | 'sample'>>;
 };
 
 /** What the inventory may refer to outside itself; what is absent is not checked. */
@@ -35,6 +38,8 @@ export function inventoryProblems(
   for (const list of ['windows', 'targets', 'siems']) checkUnique(source, [list], 'id', report);
   const siems = idsOf(source, 'siems');
   checkGroups(source, entries, report);
+  const targets = entries.targets.map(({ fields }) => fields);
+  checkRollout(entries.rollout, targets, report);
   for (const window of entries.windows) checkWindow(source, window, report);
   for (const { path, fields } of entries.targets) {
     checkUnique(source, [...path, 'accounts'], 'name', report);
@@ -72,12 +77,13 @@ function checkUnique(source: SourceFile, path: Path, key: string, report: Report
 }
 
 /** Every group of a window has targets, and every target is in a group that has a window. */
-function checkGroups(source: SourceFile, { windows, targets }: InventoryEntries, report: Report): void {
+function checkGroups(source: SourceFile, { windows, targets, rollout }: InventoryEntries, report: Report): void {
+  const { groups = {} } = rollout;
   const groupsIn = (list: string): readonly string[] =>
     listAt(source.value, [list]).flatMap((entry) =>
       listAt(entry, ['groups']).filter((group) => typeof group === 'string'),
     );
-  const ofTargets = groupsIn('targets');
+  const ofTargets = [...groupsIn('targets'), ...Object.keys(groups)];
   const ofWindows = groupsIn('windows');
   for (const { path, fields } of windows)
     for (const [index, group] of (fields.groups ?? []).entries())
@@ -88,14 +94,16 @@ function checkGroups(source: SourceFile, { windows, targets }: InventoryEntries,
           `no target is in group ${group}`,
           suggest(group, new Set(ofTargets)),
         );
-  for (const { path, fields } of targets)
-    if (fields.groups !== undefined && !fields.groups.some((group) => ofWindows.includes(group)))
+  for (const { path, fields } of targets) {
+    const own = groupsOf(fields, groups);
+    if (fields.groups !== undefined && !own.some((group) => ofWindows.includes(group)))
       report(
         [...path, 'groups'],
         'INVENTORY_NO_WINDOW',
-        `no window names a group of this target (${fields.groups.join(', ')}), so it could never be touched`,
+        `no window names a group of this target (${own.join(', ') || 'it has none'}), so it could never be touched`,
         `add one of its groups to a window, or use a group that has one: ${[...new Set(ofWindows)].join(', ') || 'there is none'}`,
       );
+  }
 }
 
 function checkWindow(source: SourceFile, { path, fields }: Entry<'windows'>, report: Report): void {

@@ -1,5 +1,14 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import {
+  groupsSection,
+  limitsSection,
+  paceSection,
+  sampleSection,
+  sensorsField,
+  targetsFromField,
+  wavesSection,
+} from './rollout-schema.ts';
 import { dateText, durationText, hostName, idText, instantText, line, prose, ruleId } from './texts.ts';
 
 const span = z.strictObject({ from: instantText, to: instantText });
@@ -10,6 +19,13 @@ const clockTime = z
   .transform((text) => Number(text.slice(0, 2)) * 60 + Number(text.slice(3)));
 
 export const weekDays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
+
+const weekly = z.strictObject({
+  days: z.array(z.enum(weekDays)).min(1, 'name at least one day'),
+  from: clockTime.refine((minute) => minute < 1_440, "a window opens at '23:59' at the latest"),
+  to: clockTime,
+  timeZone: z.string().refine(isTimeZone, 'use a name of the time zone database, such as Europe/Berlin or Etc/UTC'),
+});
 
 const engagementSection = z.strictObject({
   id: idText,
@@ -37,14 +53,7 @@ export const windowEntry = z.strictObject({
   id: idText,
   groups: z.array(idText).min(1, 'name at least one group of targets'),
   span: span.exactOptional(),
-  weekly: z
-    .strictObject({
-      days: z.array(z.enum(weekDays)).min(1, 'name at least one day'),
-      from: clockTime.refine((minute) => minute < 1_440, "a window opens at '23:59' at the latest"),
-      to: clockTime,
-      timeZone: z.string().refine(isTimeZone, 'use a name of the time zone database, such as Europe/Berlin or Etc/UTC'),
-    })
-    .exactOptional(),
+  weekly: weekly.exactOptional(),
   freezes: z.array(z.strictObject({ ...span.shape, because: line(200) })).default([]),
   cleanupReserve: durationText('0s', '1d').prefault('5m').describe('Kept free for clean-up before the window closes'),
 });
@@ -63,12 +72,18 @@ export const targetEntry = z.strictObject({
         name: z
           .string()
           .regex(/^[A-Za-z0-9_][A-Za-z0-9_.@\\-]{0,103}\$?$/, 'use a login name: letters, digits, _ . @ \\ and -'),
+        role: idText
+          .default('standard')
+          .describe('What scenarios ask for: standard, admin, service, automation, unlisted, or a role of your own'),
       }),
     )
     .min(1, 'name at least one account')
     .max(50),
   interpreter: line(400).regex(/^(?:\/|[A-Za-z]:[\\/])/, 'use the absolute path of the Python interpreter'),
-  groups: z.array(idText).min(1, 'name at least one group; the windows of its groups say when it may be touched'),
+  groups: z
+    .array(idText)
+    .default([])
+    .describe('Whose windows say when it may be touched; see also groups of the inventory'),
   role: idText,
   owner: line(200),
   criticality: z.enum(['low', 'medium', 'high']),
@@ -77,8 +92,22 @@ export const targetEntry = z.strictObject({
   names: z
     .record(z.string(), z.array(hostName).min(1, 'give at least one name, or leave the SIEM out'))
     .refine((names) => Object.keys(names).length > 0, 'say under which names a SIEM knows the host: { SIEM: [NAME] }'),
+  maintenance: weekly
+    .describe('When the owner runs maintenance; scenarios about the time of an execution are held against it')
+    .exactOptional(),
+  executables: z
+    .record(
+      idText,
+      z.strictObject({
+        path: line(1_000).describe('File on this machine, relative to the inventory'),
+        sha256: z.string().regex(/^[0-9a-f]{64}$/, 'write the SHA-256 of the file in 64 small hexadecimal digits'),
+      }),
+    )
+    .default({})
+    .describe('Single-file executables that scenarios may run; detproof ships none'),
   fidelity: z.enum(['real', 'stand-in']).describe('A stand-in for another platform never counts'),
   parallel: z.number().int().min(1).max(8, "use at most 8: sshd's own limit is 10 sessions per connection").default(4),
+  sensors: sensorsField,
 });
 
 const siemEntry = z.looseObject({ id: idText, kind: z.string() });
@@ -112,19 +141,19 @@ export const overlayEntry = z.strictObject({
     .exactOptional(),
 });
 
-const limitsSection = z.strictObject({
-  hosts: z.number().int().min(1).max(10_000).default(8),
-  perZone: z.number().int().min(1).max(10_000).default(8),
-});
-
 /** `inventory.yaml` as the user writes it; settings of plug-ins are open here and checked against the plug-in's own schema. */
 export const inventoryFile = z.strictObject({
   engagement: engagementSection,
   windows: z.array(windowEntry).min(1, 'without a window nothing may be touched'),
+  groups: groupsSection,
   targets: z.array(targetEntry).min(1, 'name at least one target'),
+  targetsFrom: targetsFromField,
   siems: z.array(siemEntry).min(1, 'name at least one SIEM').max(20),
   expectations: z.array(overlayEntry).default([]),
   limits: limitsSection.prefault({}),
+  waves: wavesSection,
+  pace: paceSection,
+  sample: sampleSection,
 });
 
 export type InventoryFile = z.output<typeof inventoryFile>;

@@ -1,5 +1,9 @@
-import type { Account, Inventory, Overlay, Siem, Target, Window } from '../domain/inventory.ts';
+import { dirname, resolve } from 'node:path';
+import type { Account, Inventory, Overlay, Siem, Target, Weekly, Window } from '../domain/inventory.ts';
+import type { Channel } from '../domain/scenario.ts';
+import type { NonEmpty } from '../domain/non-empty.ts';
 import { checkObject, listAt } from './check.ts';
+import { groupsOf } from './groups.ts';
 import { inventoryProblems, type InventoryReferences } from './inventory-checks.ts';
 import {
   type InventoryFile,
@@ -9,9 +13,11 @@ import {
   weekDays,
   windowEntry,
 } from './inventory-schema.ts';
+import { jumpHostsOf } from './jump-hosts.ts';
 import { isPluginSetting, type Plugins, type Settings, siemSettings, targetSettings } from './plugin-settings.ts';
 import { type Loaded, loaded, type Problem } from './problem.ts';
 import type { SourceFile } from './source-file.ts';
+import { withTargetFiles } from './target-files.ts';
 import { readYamlFile } from './yaml-file.ts';
 
 /** An inventory of 3,000 hosts has some 2 MB. */
@@ -28,8 +34,10 @@ export async function loadInventory(
 ): Promise<Loaded<Inventory>> {
   const { source, problems } = await readYamlFile(file, maxBytes);
   if (source === undefined) return loaded<Inventory>(undefined, problems);
-  const read = readInventory(source, plugins, references);
-  return loaded(read.inventory, [...problems, ...read.problems]);
+  const whole = await withTargetFiles(source);
+  const read = readInventory(whole.source, plugins, references);
+  // A file with targets that cannot be read is one problem, not one for each thing that is then missing.
+  return loaded(read.inventory, [...problems, ...(whole.problems.length > 0 ? whole.problems : read.problems)]);
 }
 
 /** As {@link loadInventory}, for a file that was read already. */
@@ -58,6 +66,7 @@ export function readInventory(
           path,
           fields: checkObject(source, path, overlayEntry).fields,
         })),
+        rollout: checked.fields,
       },
       references,
     ),
@@ -66,6 +75,8 @@ export function readInventory(
   if (file === undefined || problems.length > 0) return { problems };
   return { inventory: toInventory(file, source, settings), problems };
 }
+
+type WeeklyFile = NonNullable<InventoryFile['windows'][number]['weekly']>;
 
 type AllSettings = {
   readonly targets: readonly ReturnType<typeof targetSettings>[];
@@ -78,10 +89,13 @@ function toInventory(file: InventoryFile, source: SourceFile, settings: AllSetti
     sha256: source.sha256,
     engagement: file.engagement,
     windows: file.windows.flatMap(toWindow),
-    targets: file.targets.map((target, index) => toTarget(target, settings.targets[index])),
+    targets: file.targets.map((target, index) => toTarget(target, settings.targets[index], file.groups, source.file)),
     siems: file.siems.map(({ id, kind }, index): Siem => ({ id, kind, settings: settings.siems[index]?.value })),
     expectations: file.expectations.map(toOverlay),
     limits: file.limits,
+    ...(file.waves !== undefined && { waves: file.waves }),
+    ...(file.pace !== undefined && { pace: file.pace }),
+    ...(file.sample !== undefined && { sample: file.sample }),
   };
 }
 
@@ -90,25 +104,44 @@ function toWindow({ id, groups, span, weekly, freezes, cleanupReserve }: Invento
   const common = { id, groups, freezes, cleanupReserve };
   if (span !== undefined) return [{ ...common, open: { kind: 'span', ...span } }];
   if (weekly === undefined) return [];
-  const { days, from, to, timeZone } = weekly;
-  const open = {
-    kind: 'weekly' as const,
+  return [{ ...common, open: toWeekly(weekly) }];
+}
+
+function toWeekly({ days, from, to, timeZone }: WeeklyFile): Weekly {
+  return {
+    kind: 'weekly',
     days: days.map((day) => weekDays.indexOf(day) + 1),
     fromMinute: from,
     toMinute: to,
     timeZone,
   };
-  return [{ ...common, open }];
 }
 
 function toTarget(
-  { transport, accounts, ...rest }: InventoryFile['targets'][number],
+  { transport, accounts, maintenance, executables, ...rest }: InventoryFile['targets'][number],
   settings: AllSettings['targets'][number] | undefined,
+  groups: InventoryFile['groups'],
+  file: string,
 ): Target {
+  const channels: NonEmpty<Channel> = settings?.channels ?? ['exec'];
+  const jumpHosts = jumpHostsOf(settings?.transport.value);
   return {
     ...rest,
-    transport: { kind: transport.kind, settings: settings?.transport.value },
-    accounts: accounts.map(({ name }, index): Account => ({ name, settings: settings?.accounts[index]?.value })),
+    groups: groupsOf({ ...rest, transport }, groups),
+    ...(jumpHosts.length > 0 && { jumpHosts }),
+    ...(maintenance !== undefined && { maintenance: toWeekly(maintenance) }),
+    executables: Object.fromEntries(
+      Object.entries(executables).map(([name, { path, sha256 }]) => [
+        name,
+        { path: resolve(dirname(file), path), sha256 },
+      ]),
+    ),
+    transport: { kind: transport.kind, settings: settings?.transport.value, channels },
+    accounts: accounts.map(({ name, role }, index): Account => ({
+      name,
+      role,
+      settings: settings?.accounts[index]?.value,
+    })),
   };
 }
 

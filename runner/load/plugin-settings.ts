@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { NonEmpty } from '../domain/non-empty.ts';
+import type { Channel } from '../domain/scenario.ts';
 import type { SettingsSchema, SiemPlugin, TransportPlugin } from '../ports.ts';
 import { checkValue, isRecord, listAt, valueAt } from './check.ts';
 import { kindOf, type Problem, suggest } from './problem.ts';
@@ -49,7 +51,7 @@ export function targetSettings(
   source: SourceFile,
   path: Path,
   transports: Plugins['transports'],
-): { readonly transport: Settings; readonly accounts: readonly Settings[] } {
+): { readonly transport: Settings; readonly accounts: readonly Settings[]; readonly channels?: NonEmpty<Channel> } {
   const at: Path = [...path, 'transport'];
   const kind = valueAt(source.value, [...at, 'kind']);
   const plugin = typeof kind === 'string' ? transports.get(kind) : undefined;
@@ -57,10 +59,10 @@ export function targetSettings(
     return { transport: { problems: unknownKind(source, [...at, 'kind'], transports.keys()) }, accounts: [] };
   const accounts = listAt(source.value, [...path, 'accounts']).map((account, index): Settings =>
     isRecord(account)
-      ? checkSettings(source, [...path, 'accounts', index], plugin.account, ['name'])
+      ? checkSettings(source, [...path, 'accounts', index], plugin.account, ['name', 'role'])
       : { problems: [] },
   );
-  return { transport: checkSettings(source, at, plugin.settings, ['kind']), accounts };
+  return { transport: checkSettings(source, at, plugin.settings, ['kind']), accounts, channels: plugin.channels };
 }
 
 /** Settings of a SIEM, as its plug-in reads them. */

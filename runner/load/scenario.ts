@@ -31,13 +31,14 @@ export function readScenario(
 }
 
 function toScenario(file: ScenarioFile, source: SourceFile, { id, platform }: ScenarioContext): Scenario | undefined {
-  const steps = nonEmpty(file.steps.map(toStep));
+  const steps = nonEmpty(file.steps.map((step) => toStep(step, platform)));
   const expect = toExpectation(file);
   if (steps === undefined || expect === undefined) return undefined;
   return {
     ...file,
     id,
     platform,
+    channel: file.channel ?? (file.purpose === 'control' ? 'any' : 'exec'),
     steps,
     expect,
     variants: file.variants.map((variant) => toVariant(variant, steps, expect)),
@@ -46,15 +47,19 @@ function toScenario(file: ScenarioFile, source: SourceFile, { id, platform }: Sc
   };
 }
 
-function toStep({ python, timeout }: ScenarioFile['steps'][number]): PythonStep {
-  return { ...python, at: python.at ?? '{{home}}/{{run}}/run.py', timeout };
+function toStep({ python, timeout }: ScenarioFile['steps'][number], platform: Platform): PythonStep {
+  const at = python.at ?? (platform === 'windows' ? '{{home}}\\{{run}}\\run.py' : '{{home}}/{{run}}/run.py');
+  return { ...python, at, timeout };
 }
 
 function toExpectation({ purpose, expect }: ScenarioFile): Expectation | undefined {
   const sources = nonEmpty(expect.event.sources);
   if (sources === undefined) return undefined;
   const { within, stance = defaultStance(purpose) } = expect.alert;
+  const created = nonEmpty(expect.file?.sources ?? []);
   return {
+    ...(expect.file !== undefined &&
+      created !== undefined && { file: { sources: created, within: expect.file.within } }),
     event: { sources, within: expect.event.within, context: expect.event.context },
     alert: { rules: rulesOf(expect.alert) ?? [], within, stance, ...reasons(expect.alert) },
   };
@@ -69,6 +74,7 @@ function toVariant(variant: VariantFile, steps: NonEmpty<PythonStep>, base: Expe
     name: `${axis}=${variant[axis] ?? ''}`,
     steps: [{ ...first, ...change }, ...rest.map((step) => ({ ...step, ...change }))],
     expect: {
+      ...(base.file !== undefined && { file: base.file }),
       event: { ...base.event, context: variant.context ?? base.event.context },
       alert: {
         rules: rulesOf(variant) ?? rules,

@@ -2,7 +2,8 @@ import { open, stat } from 'node:fs/promises';
 import type { Problem } from './problem.ts';
 
 export type Path = readonly (string | number)[];
-export type Position = { readonly line: number; readonly col: number };
+/** `file`: when it is another one than that of the {@link SourceFile}, because that one includes it. */
+export type Position = { readonly line: number; readonly col: number; readonly file?: string };
 
 /** A file of the user as plain values, which still knows where each of them was written. */
 export type SourceFile = {

@@ -1,6 +1,7 @@
 import type { Platform } from '../domain/attack.ts';
 import type { PythonStep } from '../domain/scenario.ts';
 import { pathText } from './check.ts';
+import { checkLauncher, checkPlatform } from './launcher-checks.ts';
 import type { Report } from './report-at.ts';
 import { shown, suggest } from './problem.ts';
 import { createsFault, isCovered, pathFault, unknownPlaceholder } from './scenario-paths.ts';
@@ -20,7 +21,7 @@ export function checkSteps(
   place: Place,
   report: Report,
 ): void {
-  const carriesMarker = steps.map(({ python }) => python.args.includes('{{marker}}'));
+  const carriesMarker = steps.map(({ python }) => python.args.includes('{{marker}}') || python.launcher !== undefined);
   const hint = "put '{{marker}}' among the args, as an argument of its own";
   if (!carriesMarker.includes(true))
     report(['steps'], 'SCENARIO_NO_MARKER', 'no step carries {{marker}}, so nothing could be tied to this run', hint);
@@ -33,8 +34,13 @@ export function checkSteps(
           'this step does not carry {{marker}}, so it has no receipt',
           hint,
         );
-  if (steps.length > 1 && steps.some(({ python }) => python.via === 'cron'))
-    report(['steps'], 'SCENARIO_CRON_STEPS', 'a cron step among others', 'a scenario via cron has exactly one step');
+  if (steps.length > 1 && steps.some(({ python }) => python.via !== 'session'))
+    report(
+      ['steps'],
+      'SCENARIO_VIA_STEPS',
+      'a step that the host itself starts, among others',
+      'a scenario via cron, launchd or task has exactly one step',
+    );
   for (const [index, { python }] of steps.entries()) {
     const path: Path = ['steps', index, 'python'];
     if (!payloads.has(python.script))
@@ -47,6 +53,8 @@ export function checkSteps(
     checkArguments(python, path, report);
     checkPlaces(python, path, place, report);
     checkInvocation(python, path, report);
+    checkLauncher(python, path, payloads, place, report);
+    checkPlatform(python, path, place, report);
   }
 }
 
@@ -90,7 +98,8 @@ export function checkPlaces(python: StepForm, path: Path, place: Place, report: 
 
 /** The file that a step puts in place, when the scenario says where: a zipapp has an ending of its own. */
 function placed({ at, invocation }: StepForm): string | undefined {
-  return at === undefined || invocation !== 'zipapp' ? at : `${at.replace(/\.py$/, '')}.pyz`;
+  const ending = { zipapp: '.pyz', executable: '' }[invocation as string];
+  return at === undefined || ending === undefined ? at : at.replace(/\.py$/, '') + ending;
 }
 
 /** Which interpreters, invocations and ways to start go together. */
@@ -103,8 +112,8 @@ export function checkInvocation(python: StepForm, path: Path, report: Report): v
       `interpreter shebang with invocation ${invocation}`,
       'a first line is read from a file: use invocation file or zipapp',
     );
-  if (via === 'cron' && invocation === 'stdin')
-    report(path, 'SCENARIO_CRON_STDIN', 'cron with invocation stdin', 'use another invocation with cron');
+  if (via !== 'session' && invocation === 'stdin')
+    report(path, 'SCENARIO_VIA_STDIN', `${via} with invocation stdin`, `use another invocation with ${via}`);
   if (invocation !== 'module') return;
   if (at !== undefined && !/(?:^|[/\\])[A-Za-z_][A-Za-z0-9_]*\.py$/.test(at))
     report(

@@ -13,10 +13,9 @@ import type { PythonStep } from '../domain/scenario.ts';
 import { duration, elapsed, shift } from '../domain/time.ts';
 import { type Command, type CommandOutcome, TransportFailure } from '../ports.ts';
 import { undo } from './clean-up.ts';
-import { type CronEntry, cronEntry } from './cron-entry.ts';
+import { type Dialect, dialectOf, type Scheduled } from './dialect.ts';
 import type { ExecuteDeps, Minted, Where } from './execute-deps.ts';
 import { failureReason } from './host.ts';
-import { addCrontabLine, cronTime, prepare } from './host-shell.ts';
 import { complaint, Ended, notRun, refusedByShell, unfinished } from './how-it-ended.ts';
 import { fill, invocation, type Invocation, type Place } from './invocation.ts';
 import { missingParents } from './parents.ts';
@@ -32,6 +31,7 @@ export class Body {
   readonly #target: AuthorizedTarget;
   readonly #signal: AbortSignal;
   readonly #minted: Minted;
+  readonly #dialect: Dialect;
   readonly #place: Omit<Place, 'receiptPath'>;
   readonly #fresh: readonly string[];
   readonly #parents: readonly string[];
@@ -56,14 +56,19 @@ export class Body {
     this.#signal = signal;
     this.#minted = minted;
     const { home } = where.probe;
-    const interpreter = where.target.interpreter;
-    this.#place = { home, run: minted.run, marker: minted.marker, interpreter, alias: deps.random.name(8) };
-    this.#fresh = [`${home}/${minted.run}`, ...plan.creates.map((path) => fill(path, this.#place))];
-    this.#parents = missingParents(plan.creates, where.probe);
+    const { interpreter, executables, platform } = where.target;
+    this.#dialect = dialectOf(platform);
+    const { separator, programSuffix } = this.#dialect;
+    this.#place = {
+      ...{ home, run: minted.run, marker: minted.marker, interpreter, executables, separator, programSuffix },
+      alias: deps.random.name(8),
+    };
+    this.#fresh = [`${home}${separator}${minted.run}`, ...plan.creates.map((path) => fill(path, this.#place))];
+    this.#parents = missingParents(plan.creates, where.probe, this.#dialect);
     this.#steps = this.#undoing(this.#fresh);
   }
 
-  /** On disk before the first touch; again, with the crontab line, before that is written. */
+  /** On disk before the first touch; again, with what is scheduled, before that is. */
   async declare(): Promise<void> {
     const intent: Intent = {
       execution: this.#plan.id,
@@ -91,12 +96,11 @@ export class Body {
 
   async cleanUp(): Promise<CleanupResult> {
     const { inventory, clock } = this.#deps;
-    const { target, host, crontab } = this.#where;
+    const { target, host, schedule } = this.#where;
     const allowed = authorizeCleanup(inventory, target, this.#plan.account, clock.now());
     if (allowed.is === 'refused') throw new Error(`clean-up was refused where the run was not: ${allowed.why.detail}`);
-    const usesCrontab = this.#steps.some(({ kind }) => kind === 'remove-crontab-line');
     const work = (): Promise<CleanupResult> => undo(host, allowed.target, this.#steps);
-    return usesCrontab ? crontab(work) : work();
+    return this.#plan.steps.some(({ via }) => via !== 'session') ? schedule(work) : work();
   }
 
   #undoing(made: readonly string[]): readonly CleanupStep[] {
@@ -108,29 +112,51 @@ export class Body {
   }
 
   async #step(step: PythonStep, index: number): Promise<void> {
-    const receiptPath = `${this.#place.home}/${this.#place.run}/receipt${index === 0 ? '' : `-${index}`}.jsonl`;
-    const ready = invocation(step, { ...this.#place, receiptPath }, this.#deps.payloads);
+    const { home, run, separator } = this.#place;
+    const receiptPath = `${home}${separator}${run}${separator}receipt${index === 0 ? '' : `-${index}`}.jsonl`;
+    const ready = this.#ready(step, receiptPath);
     await this.#prepare(ready, index === 0);
-    for (const file of ready.files)
-      await this.#where.host.use(this.#target, this.#signal, async (session) => {
-        await session.put(file, this.#signal);
-      });
+    await this.#put(ready.files);
+    if (ready.compile !== undefined) await this.#compile(ready.compile);
     let outcome: CommandOutcome | undefined;
-    if (step.via === 'cron') await this.#schedule(step, ready, receiptPath);
-    else outcome = await this.#start(step, ready, index);
+    if (step.via === 'session') outcome = await this.#start(step, ready, index);
+    else await this.#schedule(step, step.via, ready, receiptPath);
     await this.#readReceipt(receiptPath);
     if (this.receipt.finished === undefined) throw new Ended(unfinished(outcome, this.receipt, this.#signal.aborted));
   }
 
+  #ready(step: PythonStep, receiptPath: string): Invocation {
+    try {
+      return invocation(step, { ...this.#place, receiptPath }, this.#deps.payloads);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new Ended(notRun('not-started', error.message));
+    }
+  }
+
+  async #put(files: Invocation['files']): Promise<void> {
+    for (const file of files)
+      await this.#where.host.use(this.#target, this.#signal, async (session) => {
+        await session.put(file, this.#signal);
+      });
+  }
+
+  async #compile(argv: Command['argv']): Promise<void> {
+    const outcome = await this.#record('compile', { argv, channel: 'exec' }, harnessTimeoutMs);
+    if (outcome.exit.kind !== 'code' || outcome.exit.code !== 0)
+      throw new Ended(notRun('not-started', `could not compile: ${complaint(outcome)}`));
+  }
+
   async #prepare(ready: Invocation, first: boolean): Promise<void> {
-    const inner = [...new Set(ready.files.map(({ path }) => path.slice(0, path.lastIndexOf('/'))))];
-    const command = prepare(
+    const { separator } = this.#place;
+    const inner = [...new Set(ready.files.map(({ path }) => path.slice(0, path.lastIndexOf(separator))))];
+    const command = this.#dialect.prepare(
       { fresh: first ? this.#fresh : [], parents: first ? this.#parents : [], inner },
       ready.copies,
     );
     const outcome = await this.#record('prepare', command, harnessTimeoutMs);
     if (outcome.exit.kind === 'code' && outcome.exit.code === 0) return;
-    const lines = decode(outcome.stdout).split('\n');
+    const lines = decode(outcome.stdout).split(/\r?\n/);
     const inTheWay = lines.find((line) => line.startsWith('exists '))?.slice('exists '.length);
     // What was there before us is not ours to remove.
     if (first && inTheWay !== undefined)
@@ -148,34 +174,50 @@ export class Body {
       channel: this.#plan.channel,
       ...(ready.cwd === undefined ? {} : { cwd: ready.cwd }),
       ...(ready.stdin === undefined ? {} : { stdin: ready.stdin }),
+      ...(step.privilege === undefined ? {} : { privilege: step.privilege }),
     };
     const outcome = await this.#starting(() => this.#record(`step ${index + 1}`, command, step.timeout));
     if (!refusedByShell(outcome)) this.#mayHaveStarted = true;
     return outcome;
   }
 
-  /** Puts a dated entry into the account's crontab and waits for the receipt of what cron starts. */
-  async #schedule(step: PythonStep, ready: Invocation, receiptPath: string): Promise<void> {
-    const told = decode((await this.#record('read the clock', cronTime(), harnessTimeoutMs)).stdout);
-    let entry: CronEntry | undefined;
+  /** Has the host itself start the step, once, and waits for the receipt of what it starts. */
+  async #schedule(
+    step: PythonStep,
+    via: Exclude<PythonStep['via'], 'session'>,
+    ready: Invocation,
+    receiptPath: string,
+  ): Promise<void> {
+    const { clock, random } = this.#deps;
+    const scheduler = this.#dialect.schedulers[via];
+    if (scheduler === undefined)
+      throw new Ended(notRun('not-started', `there is no ${via} on ${this.#where.target.platform}`));
+    const told =
+      scheduler.ask === undefined
+        ? ''
+        : decode((await this.#record('read the clock', scheduler.ask(), harnessTimeoutMs)).stdout);
+    const { home, run, separator } = this.#place;
+    const offsetMs = this.#where.probe.clock?.offsetMs ?? 0;
+    let scheduled: Scheduled | undefined;
     try {
-      entry = cronEntry(told, ready, this.#where.probe.clock?.offsetMs ?? 0);
+      const folder = `${home}${separator}${run}`;
+      scheduled = scheduler.schedule(ready, { folder, name: random.name(12), told, offsetMs });
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       throw new Ended(notRun('not-started', error.message));
     }
-    if (entry === undefined) throw new Ended(notRun('protocol', 'the host did not say what time it is'));
-    const { line, fireAt } = entry;
-    this.#steps = [{ kind: 'remove-crontab-line', line }, ...this.#steps];
+    if (scheduled === undefined) throw new Ended(notRun('protocol', 'the host did not say what time it is'));
+    const { undo: undoing, files, add, shown, fireAt = clock.now() } = scheduled;
+    this.#steps = [undoing, ...this.#steps];
     await this.declare();
+    await this.#put(files);
     const outcome = await this.#starting(() =>
-      this.#where.crontab(() => this.#record('schedule', addCrontabLine(line), harnessTimeoutMs, line)),
+      this.#where.schedule(() => this.#record('schedule', add, harnessTimeoutMs, shown)),
     );
     if (outcome.exit.kind !== 'code' || outcome.exit.code !== 0)
-      throw new Ended(notRun('not-started', `the crontab was refused: ${complaint(outcome)}`));
+      throw new Ended(notRun('not-started', `${via} refused it: ${complaint(outcome)}`));
     this.#mayHaveStarted = true;
     const deadline = shift(fireAt, step.timeout);
-    const { clock } = this.#deps;
     while (clock.now() < deadline && !this.#signal.aborted) {
       const wait = Math.min(90_000, Math.max(1_000, elapsed(clock.now(), fireAt)));
       await clock.sleep(duration(wait), this.#signal).catch(() => undefined);

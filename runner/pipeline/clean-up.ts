@@ -1,8 +1,8 @@
 import type { AuthorizedTarget } from '../domain/authorize.ts';
-import type { CleanupResult, CleanupStep, LeftBehind } from '../domain/execution.ts';
+import { type CleanupResult, type CleanupStep, cleanupSubject, type LeftBehind } from '../domain/execution.ts';
 import { TransportFailure } from '../ports.ts';
 import type { Host } from './host.ts';
-import { argument, byHand, cleanUp } from './host-shell.ts';
+import { dialectOf } from './dialect.ts';
 
 /** Long enough for a slow host; clean-up is never cut short by the run's own signal. */
 const timeoutMs = 60_000;
@@ -17,6 +17,7 @@ export async function undo(
   steps: readonly CleanupStep[],
 ): Promise<CleanupResult> {
   if (steps.length === 0) return { done: [], leftBehind: [] };
+  const { byHand, cleanUp } = dialectOf(target.target.platform);
   const left = (step: CleanupStep, because: string): LeftBehind => ({
     target: target.target.id,
     account: target.account.name,
@@ -43,9 +44,9 @@ export async function undo(
   const leftBehind: LeftBehind[] = [];
   for (const step of steps) {
     const told = said(step);
-    const refused = `left ${step.kind} ${argument(step)}: `;
+    const refused = `left ${step.kind} ${cleanupSubject(step)}: `;
     const refusal = lines.find((line) => line.startsWith(refused));
-    if (lines.includes(told)) done.push(`${step.kind} ${argument(step)}`);
+    if (lines.includes(told)) done.push(`${step.kind} ${cleanupSubject(step)}`);
     else leftBehind.push(left(step, refusal?.slice(refused.length) ?? trouble));
   }
   return { done, leftBehind };

@@ -19,8 +19,8 @@ export type Where = {
   readonly target: Target;
   readonly host: Host;
   readonly probe: Probe;
-  /** Held while the account's crontab is read and written. */
-  readonly crontab: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Held while what the account has scheduled is read and written: a crontab is one file. */
+  readonly schedule: <T>(work: () => Promise<T>) => Promise<T>;
 };
 
 /** What an intent gives an execution that no plan holds. */

@@ -3,8 +3,8 @@ import type { CleanupResult, Execution, ExecutionOutcome } from '../domain/execu
 import type { PlannedExecution } from '../domain/plan.ts';
 import { duration } from '../domain/time.ts';
 import { Body } from './body.ts';
-import { cronWaitMs } from './cron-entry.ts';
 import type { ExecuteDeps, Minted, Where } from './execute-deps.ts';
+import { longestMs } from './needs.ts';
 
 /** Time for preparing, reading the receipt and cleaning up, besides the steps' own time-outs. */
 const overheadMs = 15_000;
@@ -36,10 +36,7 @@ export async function executeOne(
     await deps.journal.append({ type: 'execution', data: execution });
     return execution;
   };
-  const needs = plan.steps.reduce(
-    (sum, { timeout, via }) => sum + timeout + (via === 'cron' ? cronWaitMs : 0),
-    overheadMs,
-  );
+  const needs = overheadMs + longestMs(plan.steps, where.target.platform);
   const allowed = authorize(deps.inventory, where.target, plan.account, minted.at, duration(needs));
   if (allowed.is === 'refused')
     return finish({ outcome: { kind: 'not-run', why: allowed.why }, commands: [], receipt: {}, cleanup: nothing });

@@ -7,6 +7,7 @@ import type { OnProgress } from '../domain/progress.ts';
 import type { RunState } from '../domain/record.ts';
 import { duration } from '../domain/time.ts';
 import { type Transport, TransportFailure } from '../ports.ts';
+import { dialectOf } from './dialect.ts';
 import type { ExecuteDeps, Where } from './execute-deps.ts';
 import { executeOne } from './execute-one.ts';
 import { failureReason, Host } from './host.ts';
@@ -145,12 +146,15 @@ async function reach(
   // The first record that names a host is on disk before the host is touched.
   await deps.journal.append({ type: 'reaching', data: { target: target.id, account } });
   try {
-    const folders = fixedParents(own.flatMap(({ creates }) => creates));
+    const folders = fixedParents(
+      own.flatMap(({ creates }) => creates),
+      dialectOf(target.platform),
+    );
     const probe = await host.probe(allowed.target, folders, request.interrupt);
     await told(probe.clock === undefined ? {} : { clock: probe.clock });
     const home = probe.home;
-    const absent = new Set([...probe.absent].map((path) => path.replace(/^~/, home)));
-    return { target, host, probe: { ...probe, absent }, crontab: inTurn() };
+    const absent = new Set([...probe.absent].map((path) => path.replace(/^~/, () => home)));
+    return { target, host, probe: { ...probe, absent }, schedule: inTurn() };
   } catch (error) {
     if (!(error instanceof TransportFailure)) throw error;
     const failure = failureReason(error);

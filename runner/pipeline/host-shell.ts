@@ -1,5 +1,6 @@
-import type { CleanupStep } from '../domain/execution.ts';
+import { type CleanupStep, cleanupSubject } from '../domain/execution.ts';
 import type { Command } from '../ports.ts';
+import type { Copy, Folders } from './dialect.ts';
 
 /**
  * What the harness itself does on a POSIX host, as small sh scripts that take their data on standard input and compare it in
@@ -19,24 +20,17 @@ function script(text: string, lines: readonly string[]): Command {
   };
 }
 
-/** Home, clock, interpreter, and which of the given folders exist. */
+/** Home, clock, interpreter, and which of the given folders exist. A home that is the root itself, as on ESXi, gives way to /tmp. */
 export function probe(interpreter: string, folders: readonly string[]): Command {
   return script(
-    `${say}; say "home $HOME"; say "clock $(date +%s.%N)"; IFS= read -r i; [ -x "$i" ] && say "interpreter $i"
-while IFS= read -r f; do case $f in '~/'*) f=$HOME/\${f#'~/'};; esac; [ -e "$f" ] || say "absent $f"; done`,
+    `${say}; h=\${HOME%/}; [ -n "$h" ] || h=/tmp; say "home $h"; say "clock $(date +%s.%N)"; IFS= read -r i; [ -x "$i" ] && say "interpreter $i"
+while IFS= read -r f; do case $f in '~/'*) f=$h/\${f#'~/'};; esac; [ -e "$f" ] || say "absent $f"; done`,
     [interpreter, ...folders],
   );
 }
 
 /** Fails, touching nothing more, as soon as something that is to be created exists already; says which folders it made. */
-export function prepare(
-  folders: {
-    readonly fresh: readonly string[];
-    readonly parents: readonly string[];
-    readonly inner: readonly string[];
-  },
-  copies: readonly { readonly kind: 'copy' | 'link'; readonly from: string; readonly to: string }[],
-): Command {
+export function prepare(folders: Folders, copies: readonly Copy[]): Command {
   return script(
     `${say}; new() { if [ -e "$1" ] || [ -L "$1" ]; then say "exists $1"; exit 17; fi; }
 while IFS= read -r op && IFS= read -r a; do case $op in
@@ -114,40 +108,25 @@ remove-crontab-line)
   k=$(without "$a"; echo .); if [ "$k" = . ]; then crontab -r; else printf %s "\${k%.}" | crontab -; fi
   table || { say "left $op $a: the crontab cannot be read: $e"; continue; }; fi
  if has "$a"; then say "left $op $a: it is still in the crontab"; else say "done $op"; fi;;
+remove-launchd-job)
+ u=user/$(id -u); launchctl bootout "$u/$a" 2>/dev/null; t=0
+ while launchctl print "$u/$a" >/dev/null 2>&1 && [ $t -lt 25 ]; do sleep 0.2; t=$((t + 1)); done
+ if [ $t -lt 25 ]; then say "done $op"; else say "left $op $a: launchd still lists it"; fi;;
+*) say "left $op $a: there is no such thing on this host";;
 esac; done`,
-    steps.flatMap((step) => [step.kind, argument(step)]),
+    steps.flatMap((step) => [step.kind, cleanupSubject(step)]),
   );
 }
 
-/** What a clean-up step is about, in one line. */
-export function argument(step: CleanupStep): string {
-  switch (step.kind) {
-    case 'end-processes':
-      return step.marker;
-    case 'remove':
-    case 'remove-if-empty':
-      return step.path;
-    case 'remove-crontab-line':
-      return step.line;
-  }
+/** Starts a launchd job of the account from its property list. */
+export function bootstrapJob(plist: string): Command {
+  return script(`IFS= read -r p; launchctl bootstrap "user/$(id -u)" "$p"`, [plist]);
 }
 
-/** What a person does about a step that could not be carried out. */
-export function byHand(step: CleanupStep): { readonly what: string; readonly hint: string } {
-  switch (step.kind) {
-    case 'end-processes':
-      return {
-        what: `processes whose command line holds ${step.marker}`,
-        hint: `end them: pgrep -f ${step.marker}, then kill -KILL what it lists`,
-      };
-    case 'remove':
-      return { what: step.path, hint: `remove it: rm -rf -- ${step.path}` };
-    case 'remove-if-empty':
-      return { what: step.path, hint: `remove it if it is empty: rmdir -- ${step.path}` };
-    case 'remove-crontab-line':
-      return {
-        what: `crontab line: ${step.line}`,
-        hint: 'take the line out with crontab -e (its date guard keeps it from firing again)',
-      };
-  }
+/** Short names of all running processes; BusyBox on ESXi has no options for ps. */
+export function processNames(): Command {
+  return script(
+    `ps -A -o comm= 2>/dev/null || for p in /proc/[0-9]*; do cat "$p/comm" 2>/dev/null; done; ps -c 2>/dev/null`,
+    [],
+  );
 }

@@ -2,7 +2,7 @@ import type { AuthorizedTarget } from '../domain/authorize.ts';
 import type { Reason } from '../domain/fact.ts';
 import { type ClockOffset, duration, elapsed, epochMs } from '../domain/time.ts';
 import { type Command, type CommandOutcome, type Session, type Transport, TransportFailure } from '../ports.ts';
-import { probe } from './host-shell.ts';
+import { dialectOf } from './dialect.ts';
 
 /** What was learnt of a host when it was first reached. */
 export type Probe = {
@@ -59,23 +59,28 @@ export class Host implements AsyncDisposable {
     command: Command,
     limit: { timeoutMs: number; signal: AbortSignal },
   ): Promise<CommandOutcome> {
+    // What the harness does itself goes the transport's own way to run one command.
+    const channel = command.channel === 'exec' ? target.target.transport.channels[0] : command.channel;
     return this.use(target, limit.signal, (session) =>
-      session.run(command, { timeout: duration(limit.timeoutMs), signal: limit.signal }),
+      session.run({ ...command, channel }, { timeout: duration(limit.timeoutMs), signal: limit.signal }),
     );
   }
 
   /** First touch: home, clock, interpreter, which folders are there. Throws {@link TransportFailure}; `not-started` without Python. */
   async probe(target: AuthorizedTarget, folders: readonly string[], signal: AbortSignal): Promise<Probe> {
-    const { interpreter } = target.target;
-    const outcome = await this.run(target, probe(interpreter, folders), { timeoutMs: 20_000, signal });
-    const text = new TextDecoder().decode(outcome.stdout);
+    const { interpreter, platform } = target.target;
+    const outcome = await this.run(target, dialectOf(platform).probe(interpreter, folders), {
+      timeoutMs: 20_000,
+      signal,
+    });
+    const text = new TextDecoder().decode(outcome.stdout).replaceAll('\r\n', '\n');
     const value = (key: string): string | undefined =>
       text
         .split('\n')
         .find((line) => line.startsWith(`${key} `))
         ?.slice(key.length + 1);
     const home = value('home');
-    if (home === undefined || !home.startsWith('/'))
+    if (home === undefined || !/^(?:\/|[A-Za-z]:\\)/.test(home))
       throw new TransportFailure(
         'protocol',
         `${target.target.id} did not say where the home of ${target.account.name} is`,

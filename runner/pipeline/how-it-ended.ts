@@ -20,7 +20,7 @@ export function refusedByShell({ exit }: CommandOutcome): boolean {
   return exit.kind === 'code' && (exit.code === 126 || exit.code === 127);
 }
 
-/** No finished receipt: was it never started, or did it not come to its end? Without an `outcome` it was cron's to start. */
+/** No finished receipt: was it never started, or did it not come to its end? Without an `outcome` it was the host's own to start. */
 export function unfinished(
   outcome: CommandOutcome | undefined,
   receipt: Receipt,
@@ -35,7 +35,8 @@ export function unfinished(
       `the payload started and did not finish (${outcome === undefined ? 'by its time-out' : exitText(outcome.exit)})`,
     );
   if (interrupted) return brokenOff('the run was interrupted', 'interrupted');
-  if (outcome === undefined) return brokenOff('the cron daemon did not run the entry within its time-out', 'timeout');
+  if (outcome === undefined)
+    return brokenOff('the host did not start what was scheduled within its time-out', 'timeout');
   if (refusedByShell(outcome)) return notRun('not-started', `the shell could not start it: ${complaint(outcome)}`);
   return brokenOff(`no receipt (${exitText(outcome.exit)}): it may have been stopped, or never have come so far`);
 }

@@ -17,8 +17,8 @@ export function authorizedTarget(host: {
     id: host.id ?? 'host-under-test',
     platform: 'linux',
     address: host.address,
-    transport: { kind: host.kind, settings: host.settings },
-    accounts: [{ name: host.account, settings: host.accountSettings }],
+    transport: { kind: host.kind, settings: host.settings, channels: ['exec', 'shell'] },
+    accounts: [{ name: host.account, role: 'standard', settings: host.accountSettings }],
     interpreter: '/usr/bin/python3',
     groups: ['all'],
     role: 'test',
@@ -26,6 +26,7 @@ export function authorizedTarget(host: {
     criticality: 'low',
     zone: 'test',
     names: {},
+    executables: {},
     fidelity: 'real',
     parallel: 8,
   };

@@ -8,8 +8,8 @@ const target: Target = {
   id: 'web-1',
   platform: 'linux',
   address: '192.0.2.7',
-  transport: { kind: 'ssh', settings: {} },
-  accounts: [{ name: 'alice', settings: {} }],
+  transport: { kind: 'ssh', settings: {}, channels: ['exec'] },
+  accounts: [{ name: 'alice', role: 'standard', settings: {} }],
   interpreter: '/usr/bin/python3',
   groups: ['web'],
   role: 'web-server',
@@ -17,6 +17,7 @@ const target: Target = {
   criticality: 'low',
   zone: 'dmz',
   names: { siem: ['web-1.example.org', 'WEB-1'] },
+  executables: {},
   fidelity: 'real',
   parallel: 4,
 };

@@ -32,6 +32,8 @@ export const payloads: Payloads = {
         .map((bytes) => new TextDecoder().decode(bytes))
         .join(),
     ),
+  deflate: (bytes) => bytes,
+  executable: ({ path }) => new TextEncoder().encode(path),
 };
 
 export const step: PythonStep = {
@@ -92,8 +94,9 @@ export class Site {
         id,
         platform: 'linux',
         address: `${id}.example.org`,
-        transport: { kind: 'scripted', settings: {} },
-        accounts: [{ name: 'alice', settings: {} }],
+        transport: { kind: 'scripted', settings: {}, channels: ['exec', 'shell'] },
+        accounts: [{ name: 'alice', role: 'standard', settings: {} }],
+        executables: {},
         interpreter: '/usr/bin/python3',
         groups: ['all'],
         role: 'web-server',

@@ -88,12 +88,8 @@ function siemFor(t: Test, own: { folder?: string; startMs?: number } = {}) {
     { name: 'lab-alpha', uid: 60101, account: 'alice' },
     { name: 'lab-beta', uid: 60102, account: 'bob' },
   ];
-  const config = { stateDir: folder, storeDir, auditLog: audit, hosts, rulesDir, controlFile };
-  const siem = new Siem(
-    config,
-    (message) => said.push(message),
-    () => nowMs,
-  );
+  const config = { stateDir: folder, storeDir, auditLog: audit, hosts, rulesDir, controlFile, standIns: [] };
+  const siem = new Siem(config, (message) => said.push(message), { now: () => nowMs });
   return {
     folder,
     audit,

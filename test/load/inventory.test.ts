@@ -1,11 +1,9 @@
 import fc from 'fast-check';
 import t from 'tap';
-import type { Scenario } from '../../runner/domain/scenario.ts';
 import { loadInventory } from '../../runner/load/inventory.ts';
 import { formatProblem } from '../../runner/load/problem.ts';
-import { selectScenarios, selectTargets } from '../../runner/load/select.ts';
 import { discoverAdapters } from '../../runner/plugins.ts';
-import { edited, inventoryText, pinnedAttack, places, plugins, project, readInventoryText } from './material.ts';
+import { edited, inventoryText, places, plugins, project, readInventoryText } from './material.ts';
 
 const read = (text: string) =>
   readInventoryText(text, { scenarios: ['linux/x', 'linux/y'], sources: ['auditd:SYSCALL/execve'] });
@@ -225,98 +223,4 @@ t.test('inventory: a file that is not there, a folder, a pipe and a huge file ar
 t.test('inventory: the one that detproof ships is valid', async (test) => {
   const loaded = await loadInventory(`${project}inventory.yaml`, await discoverAdapters(`${project}adapters`));
   test.equal(loaded.is, 'loaded', loaded.is === 'loaded' ? '' : loaded.problems.map(formatProblem).join('\n'));
-});
-
-const attack = await pinnedAttack();
-const inventory = read(inventoryText).inventory;
-if (inventory === undefined) throw new Error('the inventory of the tests is not valid');
-
-/** Ids of what an expression selects, or the code and column of what is wrong with it. */
-function targets(expression: string, seed = 'seed'): readonly string[] {
-  const selected = inventory === undefined ? undefined : selectTargets(inventory, expression, seed);
-  if (selected?.is === 'loaded') return selected.value.map(({ id }) => id);
-  return selected?.problems.map(({ file, code, col }) => `${file} ${code} ${col}`) ?? [];
-}
-
-t.test('selectTargets: terms add, take away and sample', (test) => {
-  test.same(targets('web01'), ['web01']);
-  test.same(targets('batch*, web01'), ['web01', 'batch01'], 'in the order of the inventory');
-  test.same(targets('group:web'), ['web01']);
-  test.same(targets('role:batch-worker'), ['batch01']);
-  test.same(targets('zone:*'), ['web01', 'batch01']);
-  test.same(targets('platform:linux,!zone:dmz'), ['batch01']);
-  test.same(targets('-criticality:low'), ['web01']);
-  test.same(targets('fidelity:real,owner:platform team'), ['web01']);
-  test.same(targets('sample:2'), ['web01', 'batch01']);
-  test.same(targets('sample:1').length, 1);
-  test.same(targets('sample:1', 'a'), targets('sample:1', 'a'));
-  const chosen = new Set(Array.from({ length: 20 }, (_, seed) => targets('sample:1', String(seed))[0]));
-  test.equal(chosen.size, 2, 'the seed decides');
-  test.end();
-});
-
-t.test('selectTargets: what cannot be meant is refused at its place', (test) => {
-  test.same(targets('web01, web02'), ['--targets SELECT_NO_MATCH 8']);
-  test.same(targets('web01,!nothing'), ['--targets SELECT_NO_MATCH 7']);
-  test.same(targets('grp:web'), ['--targets SELECT_UNKNOWN_KEY 1']);
-  test.same(targets('constructor:web'), ['--targets SELECT_UNKNOWN_KEY 1']);
-  test.same(targets('web01,-web01'), ['--targets SELECT_NOTHING 1']);
-  test.same(targets('sample:0'), ['--targets SELECT_SAMPLE 1']);
-  test.same(targets('sample:1,sample:1'), ['--targets SELECT_SAMPLE 10']);
-  test.same(targets('*a*a*a*a*a*b'), ['--targets SELECT_NO_MATCH 1']);
-  test.end();
-});
-
-t.test('selectTargets: any text is a selection or a clear error', (test) => {
-  const term = fc.oneof(
-    fc.string(),
-    fc.constantFrom('*', '!', '-', 'group:', 'sample:', 'sample:1', 'web01', ':', '__proto__:x'),
-  );
-  fc.assert(
-    fc.property(fc.array(term), fc.string(), (terms, seed) => {
-      const selected = selectTargets(inventory, terms.join(','), seed);
-      return selected.is === 'loaded' ? selected.value.length > 0 : selected.problems.every(({ hint }) => hint !== '');
-    }),
-  );
-  test.end();
-});
-
-t.test('selectScenarios: by id, purpose, element, analytic and log source', (test) => {
-  const scenario = (id: string, purpose: Scenario['purpose'], element?: string): Scenario => ({
-    id,
-    title: id,
-    platform: 'linux',
-    analytic: attack.analytics[2]?.id ?? '',
-    ...(element !== undefined && { element }),
-    purpose,
-    why: '',
-    channel: 'exec',
-    steps: [{} as Scenario['steps'][0]],
-    creates: [],
-    expect: {
-      event: { sources: ['auditd:SYSCALL/execve'], within: 1 as never, context: [] },
-      alert: { rules: [], within: 1 as never, stance: 'must-alert' },
-    },
-    variants: [],
-    file: '',
-    sha256: '',
-  });
-  const scenarios = [
-    scenario('linux/a', 'emulation', 'ScriptDir'),
-    scenario('linux/b', 'twin', 'ScriptDir'),
-    scenario('linux/c', 'control'),
-  ];
-  const ids = (expression: string): readonly string[] => {
-    const selected = selectScenarios(scenarios, expression);
-    return selected.is === 'loaded' ? selected.value.map(({ id }) => id) : selected.problems.map(({ code }) => code);
-  };
-  test.same(ids('linux/a'), ['linux/a']);
-  test.same(ids('*/b'), ['linux/b']);
-  test.same(ids('purpose:control'), ['linux/c']);
-  test.same(ids('element:ScriptDir,!purpose:twin'), ['linux/a']);
-  test.same(ids('analytic:AN0174'), ['linux/a', 'linux/b', 'linux/c']);
-  test.same(ids('source:auditd:*'), ['linux/a', 'linux/b', 'linux/c']);
-  test.same(ids('sample:1'), ['SELECT_SAMPLE']);
-  test.same(ids('element:Script'), ['SELECT_NO_MATCH']);
-  test.end();
 });

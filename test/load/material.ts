@@ -80,6 +80,7 @@ export const plugins: Plugins = {
         account: z
           .strictObject({ key: secretRef.optional(), agent: z.union([z.literal(true), secretRef]).optional() })
           .refine(({ key, agent }) => (key === undefined) !== (agent === undefined), 'give one of key and agent'),
+        channels: ['exec', 'shell'],
         open,
       },
     ],

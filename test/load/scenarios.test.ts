@@ -221,13 +221,13 @@ const table: readonly (readonly [what: string, from: string, to: string, ...expe
     'script: receipt.py, interpreter: shebang, invocation: module,',
     'SCENARIO_SHEBANG 7:13',
   ],
-  ['cron with standard input', 'script: receipt.py,', 'script: receipt.py, via: cron,', 'SCENARIO_CRON_STDIN 12:5'],
+  ['cron with standard input', 'script: receipt.py,', 'script: receipt.py, via: cron,', 'SCENARIO_VIA_STDIN 12:5'],
   [
     'cron among other steps',
     'timeout: 30s\n',
     "timeout: 30s\n  - python: { script: receipt.py, via: cron, args: ['{{marker}}'] }\n",
-    'SCENARIO_CRON_STEPS 7:3',
-    'SCENARIO_CRON_STDIN 13:5',
+    'SCENARIO_VIA_STEPS 7:3',
+    'SCENARIO_VIA_STDIN 13:5',
   ],
   [
     'a module whose name cannot be imported',
@@ -301,7 +301,7 @@ t.test('scenario: everything that is wrong with a file is told at once, also bes
 t.test('scenario: hints name what is meant', (test) => {
   const hintOf = (from: string, to: string): string =>
     read(edited(scenarioText, from, to)).problems.find(({ code }) => code !== 'KEY_MISSING')?.hint ?? '';
-  test.match(hintOf('why: a', 'whyy: a'), 'did you mean why? known: analytic, channel, creates');
+  test.match(hintOf('why: a', 'whyy: a'), 'did you mean why? known: account, analytic, channel');
   test.equal(
     hintOf('purpose: emulation', 'purpose: emulate'),
     'did you mean emulation? known: control, emulation, twin',

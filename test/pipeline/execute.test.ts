@@ -4,6 +4,7 @@ import type { PlannedExecution } from '../../runner/domain/plan.ts';
 import { duration, shift } from '../../runner/domain/time.ts';
 import { TransportFailure, type TransportFailureClass } from '../../runner/ports.ts';
 import { fill, invocation } from '../../runner/pipeline/invocation.ts';
+import { posixDialect } from '../../runner/pipeline/posix-dialect.ts';
 import { fixedParents } from '../../runner/pipeline/parents.ts';
 import { limited } from '../../runner/pipeline/limit.ts';
 import type { Touch, Twist } from '../fakes/scripted-host.ts';
@@ -96,8 +97,8 @@ t.test(
 
 t.test('execute: no more at a time on a host than it allows, whichever accounts they are for', async (t) => {
   const accounts = [
-    { name: 'alice', settings: {} },
-    { name: 'bob', settings: {} },
+    { name: 'alice', role: 'standard', settings: {} },
+    { name: 'bob', role: 'standard', settings: {} },
   ];
   const site = new Site({ alpha: { parallel: 2, accounts }, beta: { parallel: 3 } });
   const executions = Array.from({ length: 12 }, (_, index) => [
@@ -478,8 +479,11 @@ t.test(
       marker: 'm'.repeat(24),
       interpreter: '/usr/bin/python3',
       alias: 'al',
+      separator: '/',
+      programSuffix: '',
+      executables: {},
       receiptPath: '/home/a/r1/receipt.jsonl',
-    };
+    } as const;
     const of = (more: Partial<typeof step>) => invocation({ ...step, ...more }, place, payloads);
     const file = '/home/a/r1/run.py';
     const source = 'RECEIPT_PATH = "/home/a/r1/receipt.jsonl"\n# receipt.py\n\nmain()\n';
@@ -517,10 +521,10 @@ t.test(
 
 t.test('parents: the fixed folders above what is created, innermost first', (t) => {
   t.same(
-    fixedParents(['/opt/a/b/{{run}}', '{{home}}/.config/x/{{run}}', '/tmp/{{run}}']),
+    fixedParents(['/opt/a/b/{{run}}', '{{home}}/.config/x/{{run}}', '/tmp/{{run}}'], posixDialect),
     ['~/.config/x', '~/.config', '/opt/a/b', '/opt/a', '/opt', '/tmp'].sort((a, b) => b.length - a.length),
   );
-  t.same(fixedParents(['{{home}}/{{run}}']), []);
+  t.same(fixedParents(['{{home}}/{{run}}'], posixDialect), []);
   t.end();
 });
 

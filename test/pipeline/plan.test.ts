@@ -26,6 +26,7 @@ function scenario(id: string, more: Partial<Scenario> = {}): Scenario {
     why: 'a test',
     channel: 'exec',
     steps: [step],
+    couldShow: [],
     creates: [],
     expect: expectation(['shipped-rule'], 'must-alert'),
     variants: [],
@@ -59,7 +60,11 @@ const twin = scenario('linux/twin', {
   twinOf: 'linux/hidden',
   expect: expectation([], 'must-stay-quiet'),
 });
-const control = scenario('linux/control', { purpose: 'control', expect: expectation([], 'must-stay-quiet') });
+const control = scenario('linux/control', {
+  purpose: 'control',
+  channel: 'any',
+  expect: expectation([], 'must-stay-quiet'),
+});
 const typed = scenario('linux/typed', { channel: 'shell', expect: expectation(['other-rule'], 'must-alert') });
 const library = [emulation, twin, control, typed];
 

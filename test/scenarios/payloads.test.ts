@@ -18,6 +18,8 @@ const tooOld = version.exitCode !== 0 || major < 3 || minor < 10 ? 'needs python
 const payloads = {
   read: (name: string) => readFileSync(join(payloadsFolder, name), 'utf8'),
   zip: (entries: Readonly<Record<string, Uint8Array>>) => zipSync(entries),
+  deflate: (bytes: Uint8Array) => bytes,
+  executable: () => new Uint8Array(),
 };
 
 /** A payload as the runner puts it together, with its receipt. */
@@ -27,7 +29,16 @@ function composed(script: string, place: { readonly home: string; readonly recei
   if (form?.steps[0] === undefined) throw new Error('the library is empty');
   const { stdin } = invocation(
     { ...form.steps[0], ...step },
-    { ...place, run: 'r', marker: 'm', interpreter: '/usr/bin/python3', alias: 'a' },
+    {
+      ...place,
+      run: 'r',
+      marker: 'm',
+      interpreter: '/usr/bin/python3',
+      alias: 'a',
+      separator: '/',
+      programSuffix: '',
+      executables: {},
+    },
     payloads,
   );
   return new TextDecoder().decode(stdin);

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { type LeftOut, phases, type Plan, type PlannedExecution, type SiemExpectation } from '../../domain/plan.ts';
-import { contextFields, type PythonStep } from '../../domain/scenario.ts';
+import { channels, contextFields, interpreters, invocations, type PythonStep, vias } from '../../domain/scenario.ts';
 import { durationMs, instant, nonEmpty, sha256 } from './base.ts';
 import { heldTo } from './held-to.ts';
 
-export const channel = z.enum(['exec', 'shell']);
+export const channel = z.enum(channels);
 export const contextField = z.enum(contextFields);
 export const purpose = z.enum(['emulation', 'twin', 'control']);
 
@@ -15,9 +15,17 @@ const pythonStep = heldTo<PythonStep>()(
       at: z.string(),
       args: z.array(z.string()),
       cwd: z.string().exactOptional(),
-      interpreter: z.enum(['plain', 'renamed', 'symlink', 'shebang']),
-      invocation: z.enum(['file', '-c', 'stdin', 'module', 'zipapp']),
-      via: z.enum(['session', 'cron']),
+      interpreter: z.enum(interpreters),
+      invocation: z.enum(invocations),
+      via: z.enum(vias),
+      launcher: z
+        .strictObject({
+          argv: z.array(z.string()),
+          files: z.array(z.strictObject({ from: z.string(), at: z.string() })),
+        })
+        .exactOptional(),
+      executable: z.string().exactOptional(),
+      privilege: z.literal('admin').exactOptional(),
       timeout: durationMs,
     })
     .meta({ id: 'PythonStep' }),
@@ -29,6 +37,7 @@ export const siemExpectation = heldTo<SiemExpectation>()(
       siem: z.string(),
       sources: nonEmpty(z.string()),
       context: z.array(contextField),
+      file: z.strictObject({ sources: nonEmpty(z.string()), within: durationMs }).exactOptional(),
       eventWithin: durationMs,
       rules: z.array(z.string()),
       alertWithin: durationMs,

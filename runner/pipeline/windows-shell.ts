@@ -1,0 +1,68 @@
+import type { NonEmpty } from '../domain/non-empty.ts';
+
+/**
+ * What the harness does on a Windows host, as PowerShell 5.1 scripts that take their data on standard input, a line each. Each is
+ * short enough for `-EncodedCommand` within the 8,191 characters of a cmd.exe line (Microsoft, "Command prompt line string
+ * limitation"): 8/3 of its length and the options.
+ */
+const start = `$ErrorActionPreference='Stop';$ProgressPreference='SilentlyContinue'
+$u=New-Object Text.UTF8Encoding $false;[Console]::InputEncoding=$u;[Console]::OutputEncoding=$u
+function Say($t){[Console]::Out.Write($t+[char]10)}
+$l=@([Console]::In.ReadToEnd() -split '\\r?\\n')
+`;
+
+/** Home, clock, interpreter, and which of the given folders exist. */
+export const probeText = `${start}$h=$env:USERPROFILE;Say "home $h"
+$s=([DateTime]::UtcNow-[DateTime]'1970-01-01').TotalSeconds
+Say ('clock '+$s.ToString('F3',[Globalization.CultureInfo]::InvariantCulture))
+if(Test-Path -LiteralPath $l[0] -PathType Leaf){Say "interpreter $($l[0])"}
+foreach($f in $l[1..$l.Length]){if($f){
+ if($f.StartsWith('~\\')){$f=$h+$f.Substring(1)}
+ if(-not(Test-Path -LiteralPath $f)){Say "absent $f"}}}`;
+
+/**
+ * Fails, touching nothing more, as soon as something that is to be created exists already; says which folders it made. A copied
+ * interpreter takes the libraries beside it along, and a pyvenv.cfg that says where the rest is (Python's site module).
+ */
+export const prepareText = `${start}function New-Run($p){New-Item -ItemType Directory -Path $p | Out-Null}
+function Free($p){if(Test-Path -LiteralPath $p){Say "exists $p";exit 17}}
+try{for($i=0;$i+1 -lt $l.Length;$i+=2){$a=$l[$i+1];switch($l[$i]){
+'new'{Free $a}
+'parent'{if(-not(Test-Path -LiteralPath $a)){New-Run $a}}
+'make'{Free $a;New-Run $a;Say "made $a"}
+'inner'{if(-not(Test-Path -LiteralPath $a)){New-Run $a}}
+'from'{$f=$a}
+'copy'{Copy-Item -LiteralPath $f -Destination $a;$d=Split-Path -Parent $f;$t=Split-Path -Parent $a
+ foreach($n in 'python3*.dll','vcruntime*.dll'){Get-ChildItem -Path (Join-Path $d $n) -ErrorAction SilentlyContinue|Copy-Item -Destination $t}
+ [IO.File]::WriteAllText((Join-Path $t 'pyvenv.cfg'),"home = $d")}
+'link'{New-Item -ItemType SymbolicLink -Path $a -Target $f | Out-Null}
+}}}catch{[Console]::Error.WriteLine($_.Exception.Message);exit 18}`;
+
+/** Registers a task of the account that has no trigger and so never starts by itself, and starts it once. */
+export const scheduleText = `${start}$n=$l[0];$c=@{Execute=$l[1]}
+if($l[2]){$c.Argument=$l[2]};if($l[3]){$c.WorkingDirectory=$l[3]}
+try{Register-ScheduledTask -TaskName $n -Action (New-ScheduledTaskAction @c) | Out-Null;Start-ScheduledTask -TaskName $n}
+catch{[Console]::Error.WriteLine($_.Exception.Message);exit 19}`;
+
+/** Carries out clean-up steps and says of each whether it is done; what is left is said with the host's own words. */
+export const cleanUpText = `${start}function Bearing($m){@(Get-CimInstance Win32_Process | Where-Object {$_.ProcessId -ne $PID -and $_.CommandLine -and $_.CommandLine.Contains($m)})}
+for($i=0;$i+1 -lt $l.Length;$i+=2){$o=$l[$i];$a=$l[$i+1];$e='it is still there';try{switch($o){
+'end-processes'{for($t=0;$t -lt 5 -and ($p=Bearing $a).Count;$t++){$p|ForEach-Object{Stop-Process -Id $_.ProcessId -Force -ErrorAction SilentlyContinue};Start-Sleep -Milliseconds 200}
+ $p=Bearing $a;if($p.Count){Say "left $o $a\`: still running: $(@($p.ProcessId) -join ' ')"}else{Say "done $o"}}
+'remove'{try{if(Test-Path -LiteralPath $a){Remove-Item -LiteralPath $a -Recurse -Force}}catch{$e=$_.Exception.Message}
+ if(Test-Path -LiteralPath $a){Say "left $o $a\`: $($e -replace '\\s+',' ')"}else{Say "done $o $a"}}
+'remove-if-empty'{if((Test-Path -LiteralPath $a) -and -not(Get-ChildItem -LiteralPath $a -Force|Select-Object -First 1)){Remove-Item -LiteralPath $a -Force};Say "done $o $a"}
+'remove-task'{if(Get-ScheduledTask -TaskName $a -ErrorAction SilentlyContinue){Stop-ScheduledTask -TaskName $a;Unregister-ScheduledTask -TaskName $a -Confirm:$false};Say "done $o"}
+default{Say "left $o $a\`: there is no such thing on this host"}
+}}catch{Say "left $o $a\`: $($_.Exception.Message -replace '\\s+',' ')"}}`;
+
+/** Short names of all running processes. */
+export const processesText = `${start}Get-Process | ForEach-Object {Say ($_.ProcessName+'.exe')}`;
+
+/** A script as arguments of powershell.exe: only letters, digits, +, / and = besides the options, safe under every shell. */
+export function encodedCommand(script: string): NonEmpty<string> {
+  // Plain ASCII, so that each character is one code unit of UTF-16LE with a zero byte behind it.
+  if (/[^\n\x20-\x7e]/.test(script)) throw new RangeError('a harness script is plain ASCII');
+  const encoded = btoa(script.replaceAll(/[^]/g, '$&\0'));
+  return ['powershell.exe', '-NoProfile', '-NonInteractive', '-ExecutionPolicy', 'Bypass', '-EncodedCommand', encoded];
+}
