@@ -148,7 +148,7 @@ export class Channels {
     this.lifeline.break(
       new TransportFailure(
         'lost',
-        `the connection to ${this.#host} was lost: ${why}. What ran over it may still be running there`,
+        `the connection to ${this.#host} was lost: ${why}. A command that was under way may have run, or may still be running there: how it went is unknown`,
       ),
     );
   }

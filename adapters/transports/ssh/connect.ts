@@ -1,8 +1,9 @@
-import type { AnyAuthMethod, Client } from 'ssh2';
+import type { Client, ConnectConfig } from 'ssh2';
 import { parseDuration } from '../../../runner/domain/time.ts';
 import { TransportFailure } from '../../../runner/ports.ts';
-import { hostKeyAlgorithms, otherAlgorithms } from './algorithms.ts';
+import { type Negotiated, oldOnes, ssh2Algorithms } from './algorithms.ts';
 import { connectFailure } from './connect-failure.ts';
+import type { Credential } from './credentials.ts';
 import {
   checkHostKey,
   type HostKeyVerdict,
@@ -10,33 +11,35 @@ import {
   knownHostsName,
   orderHostKeyAlgorithms,
 } from './known-hosts.ts';
-import type { SshSettings } from './settings.ts';
+import { LoginMethod } from './login-method.ts';
+import type { Hop } from './route.ts';
 
-/** One login to make. `with`: the credential's name, for messages; its value is in `method` only. */
-export type Login = {
-  readonly target: string;
-  readonly address: string;
-  readonly account: string;
-  readonly with: string;
-  readonly method: AnyAuthMethod;
+/** A connection that is logged in. `old`: the algorithms that it uses and would not by itself. */
+export type Connected = { readonly client: Client; readonly old: readonly string[] };
+
+export type Ways = {
+  readonly credential: Credential;
+  readonly known: KnownHosts;
+  /** The jump host to go through. */
+  readonly through?: Client | undefined;
 };
 
 /** One connection, logged in, to a host whose key is known. One attempt; throws {@link TransportFailure}. */
-export async function connectClient(
-  login: Login,
-  settings: SshSettings,
-  known: KnownHosts,
-  signal: AbortSignal,
-): Promise<Client> {
+export async function connectClient(hop: Hop, ways: Ways, signal: AbortSignal): Promise<Connected> {
   const { default: ssh2 } = await import('ssh2');
   const client = new ssh2.Client();
   const { promise, resolve, reject } = Promise.withResolvers<undefined>();
-  let verdict: HostKeyVerdict | undefined;
-  let offers = 0;
-  let taken: readonly string[] = [];
+  // Whoever waits for something else first is not to be ended by this one.
+  promise.catch(() => undefined);
   const stop = (): void => {
     reject(new Error('stopped'));
   };
+  const method = new LoginMethod(hop.account, ways.credential, () => {
+    reject(new Error('the login was given up'));
+  });
+  let verdict: HostKeyVerdict | undefined;
+  let banner = '';
+  let old: readonly string[] = [];
   // Every step of the protocol is a small packet that the other side waits for.
   client.once('connect', () => {
     client.setNoDelay(true);
@@ -48,40 +51,93 @@ export async function connectClient(
   client.once('close', () => {
     reject(new Error('the connection was closed'));
   });
+  client.on('banner', (text: string) => {
+    banner = `${banner}${text}`.slice(-2_000);
+  });
+  client.once('handshake', (agreed: Negotiated) => {
+    old = oldOnes(agreed);
+  });
+  client.on('change password', (prompt: string) => {
+    method.passwordChange(prompt);
+  });
   signal.addEventListener('abort', stop, { once: true });
   try {
     if (signal.aborted) throw new Error('stopped');
+    const sock = ways.through === undefined ? undefined : await forward(ways.through, hop, promise);
     client.connect({
-      host: login.address,
-      port: settings.port,
-      username: login.account,
-      readyTimeout: parseDuration(settings.connectTimeout) ?? 0,
-      keepaliveInterval: parseDuration(settings.keepalive) ?? 0,
-      algorithms: {
-        ...otherAlgorithms,
-        serverHostKey: orderHostKeyAlgorithms(known, knownHostsName(login.address, settings.port), hostKeyAlgorithms),
-      },
+      ...(sock === undefined ? {} : { sock }),
+      host: hop.address,
+      port: hop.port,
+      username: hop.account,
+      readyTimeout: parseDuration(hop.connectTimeout) ?? 0,
+      keepaliveInterval: parseDuration(hop.keepalive) ?? 0,
+      algorithms: ssh2Algorithms(
+        hop.offer,
+        orderHostKeyAlgorithms(ways.known, knownHostsName(hop.address, hop.port), hop.offer.hostKeyAlgorithms),
+      ),
       hostVerifier: (key: Buffer) => {
-        verdict = checkHostKey(known, login.address, settings.port, key);
+        verdict = checkHostKey(ways.known, hop.address, hop.port, key);
         return verdict.is === 'known';
       },
-      // Goes straight to the one method that was given, once, and never on to another.
-      authHandler: (methods, _partial, next) => {
-        offers += 1;
-        // Before the server's first answer ssh2 has no list, whatever its types say; and false is its word for the end.
-        if (offers > 1) taken = methods;
-        next(offers === 1 ? login.method : (false as never));
+      authHandler: (methods, partial, next) => {
+        // False is ssh2's word for the end, whatever its types say.
+        next(method.next(methods, partial) ?? (false as never));
       },
     });
     await promise;
-    return client;
+    return { client, old };
   } catch (error) {
     client.destroy();
-    if (signal.aborted) throw new TransportFailure('aborted', `stopped while connecting to ${login.target}`);
+    if (error instanceof TransportFailure) throw error;
+    if (signal.aborted) throw new TransportFailure('aborted', `stopped while connecting to ${hop.name}`);
     if (verdict !== undefined && verdict.is !== 'known')
-      throw new TransportFailure('host-key', `${login.target}: ${verdict.message}`);
-    throw connectFailure(login, settings, { error: error as Error, offered: offers > 0, taken });
+      throw new TransportFailure('host-key', `${hop.name}: ${verdict.message}${hop.taken}`);
+    throw connectFailure(hop, { error: error as Error, ...method.progress, banner });
   } finally {
     signal.removeEventListener('abort', stop);
+  }
+}
+
+/** A stream to the next host, opened by the jump host; the wait for it ends as the connection's does. */
+async function forward(
+  through: Client,
+  hop: Hop,
+  over: Promise<undefined>,
+): Promise<NonNullable<ConnectConfig['sock']>> {
+  const { promise, resolve, reject } = Promise.withResolvers<NonNullable<ConnectConfig['sock']>>();
+  const fail = (why: string, cause?: unknown): void => {
+    reject(
+      new TransportFailure(
+        'unreachable',
+        `${hop.name} (${hop.address}:${hop.port}) cannot be reached through its jump host: ${why}. Is sshd running there, and does the jump host allow forwarding to it (AllowTcpForwarding, PermitOpen)?${hop.taken}`,
+        { cause },
+      ),
+    );
+  };
+  const closed = (): void => {
+    fail('the connection to the jump host was closed');
+  };
+  over.catch(reject);
+  through.on('close', closed);
+  const timer = setTimeout(
+    () => {
+      fail(`no answer within ${hop.connectTimeout}`);
+    },
+    parseDuration(hop.connectTimeout) ?? 0,
+  );
+  try {
+    through.forwardOut('127.0.0.1', 0, hop.address, hop.port, (error, channel) => {
+      if (error === undefined) resolve(channel);
+      else fail(error.message, error);
+    });
+    return await promise;
+  } catch (error) {
+    if (error instanceof TransportFailure || !(error instanceof Error) || error.message !== 'Not connected')
+      throw error;
+    closed();
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+    through.off('close', closed);
   }
 }

@@ -1,15 +1,24 @@
 import type { BaseAgent, ParsedKey } from 'ssh2';
 import { type Secrets, TransportFailure } from '../../../runner/ports.ts';
 import { modernAgent, modernKey } from './modern-signatures.ts';
-import type { SshAccount } from './settings.ts';
 
 /** What to log in with, whatever the account's name. */
 export type Credential =
   | { readonly type: 'publickey'; readonly key: ParsedKey }
-  | { readonly type: 'agent'; readonly agent: BaseAgent<ParsedKey> };
+  | { readonly type: 'agent'; readonly agent: BaseAgent<ParsedKey> }
+  | { readonly type: 'password'; readonly password: string };
 
-/** `key file:…` or `agent env:…`: says which credential it is without saying what it is. */
-export function describeCredential(settings: SshAccount): string {
+/** References to secrets: exactly one of key, agent and password. */
+export type CredentialSettings = {
+  readonly key?: string | undefined;
+  readonly passphrase?: string | undefined;
+  readonly agent?: string | true | undefined;
+  readonly password?: string | undefined;
+};
+
+/** `key file:…`, `password env:…` or `agent env:…`: says which credential it is without saying what it is. */
+export function describeCredential(settings: CredentialSettings): string {
+  if (settings.password !== undefined) return `password ${settings.password}`;
   return settings.key === undefined ? `agent ${agentReference(settings)}` : `key ${settings.key}`;
 }
 
@@ -25,20 +34,27 @@ export class Credentials {
     this.#secrets = secrets;
   }
 
-  async get(settings: SshAccount): Promise<Credential> {
-    const name = JSON.stringify([settings.key, settings.passphrase, settings.agent]);
-    const reading = this.#read.get(name) ?? this.#load(settings);
+  /** `oldSignatures`: an RSA key may sign with SHA-1. */
+  async get(settings: CredentialSettings, oldSignatures: boolean): Promise<Credential> {
+    const name = JSON.stringify([settings.key, settings.passphrase, settings.agent, settings.password, oldSignatures]);
+    const reading = this.#read.get(name) ?? this.#load(settings, oldSignatures);
     this.#read.set(name, reading);
     return reading;
   }
 
-  async #load(settings: SshAccount): Promise<Credential> {
+  async #load(settings: CredentialSettings, oldSignatures: boolean): Promise<Credential> {
+    if (settings.password !== undefined) {
+      const password = await this.#text(settings, settings.password);
+      if (password === '') throw failure(settings, 'it is empty');
+      return { type: 'password', password };
+    }
     const { default: ssh2 } = await import('ssh2');
     if (settings.key === undefined) {
       const socket = await this.#text(settings, agentReference(settings));
       if (socket === '')
         throw failure(settings, 'it names no socket. Is an agent running, and does ssh-add -l list a key?');
-      return { type: 'agent', agent: modernAgent(new ssh2.OpenSSHAgent(socket)) };
+      const agent = new ssh2.OpenSSHAgent(socket);
+      return { type: 'agent', agent: oldSignatures ? agent : modernAgent(agent) };
     }
     const passphrase = settings.passphrase === undefined ? undefined : await this.#text(settings, settings.passphrase);
     const key = ssh2.utils.parseKey(await this.#bytes(settings, settings.key), passphrase);
@@ -53,14 +69,14 @@ export class Credentials {
             : 'it is not a private key that can be read (OpenSSH or PEM format)',
       );
     if (!key.isPrivateKey()) throw failure(settings, 'it is a public key; the private one is needed');
-    return { type: 'publickey', key: modernKey(key) };
+    return { type: 'publickey', key: oldSignatures ? key : modernKey(key) };
   }
 
-  async #text(settings: SshAccount, reference: string): Promise<string> {
+  async #text(settings: CredentialSettings, reference: string): Promise<string> {
     return (await this.#bytes(settings, reference)).toString('utf8').replace(/\r?\n$/, '');
   }
 
-  async #bytes(settings: SshAccount, reference: string): Promise<Buffer> {
+  async #bytes(settings: CredentialSettings, reference: string): Promise<Buffer> {
     try {
       return Buffer.from(await this.#secrets.read(reference));
     } catch (cause) {
@@ -70,10 +86,10 @@ export class Credentials {
   }
 }
 
-function failure(settings: SshAccount, why: string, cause?: unknown): TransportFailure {
+function failure(settings: CredentialSettings, why: string, cause?: unknown): TransportFailure {
   return new TransportFailure('login', `no login with ${describeCredential(settings)}: ${why}`, { cause });
 }
 
-function agentReference({ agent }: SshAccount): string {
+function agentReference({ agent }: CredentialSettings): string {
   return typeof agent === 'string' ? agent : 'env:SSH_AUTH_SOCK';
 }

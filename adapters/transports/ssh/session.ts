@@ -1,4 +1,3 @@
-import type { Client } from 'ssh2';
 import pLimit, { type LimitFunction } from 'p-limit';
 import {
   type Clock,
@@ -8,11 +7,13 @@ import {
   TransportFailure,
 } from '../../../runner/ports.ts';
 import { duration, type DurationMs } from '../../../runner/domain/time.ts';
-import { type RunLimit, runExec } from '../../shared/run-line.ts';
+import type { Platform } from '../../../runner/domain/attack.ts';
+import type { RunLimit } from '../../shared/run-line.ts';
 import { Channels } from './channels.ts';
+import type { Reached } from './connections.ts';
 import { ExecFiles } from './exec-files.ts';
 import type { FileStore } from './file-store.ts';
-import { runShell } from './run-shell.ts';
+import { PosixHost } from './posix-host.ts';
 import { SftpFiles } from './sftp-files.ts';
 
 /**
@@ -24,21 +25,43 @@ const commandChannels = 7;
 /** For servers without SFTP, a file goes by a command, which should not hang for ever. */
 const fileTimeout = duration(600_000);
 
+/** What a session must know of its host. `root`: the account's name says that it has all rights. */
+export type HostTraits = {
+  readonly host: string;
+  readonly clock: Clock;
+  readonly shell: 'posix' | 'cmd' | 'powershell';
+  readonly platform: Platform;
+  readonly root: boolean;
+};
+
 /** One connection; all commands and files of its account go through it. */
 export class SshSession implements Session {
+  readonly remarks: readonly string[];
   readonly #channels: Channels;
   readonly #host: string;
-  readonly #clock: Clock;
+  readonly #runner: { run(command: Command, limit: RunLimit): Promise<CommandOutcome> };
+  readonly #release: () => void;
   readonly #commands: LimitFunction = pLimit(commandChannels);
   readonly #endings: LimitFunction = pLimit(1);
   readonly #disposed = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
   #files: Promise<FileStore> | undefined;
 
-  constructor(client: Client, host: string, clock: Clock) {
+  constructor(reached: Reached, { host, clock, root }: HostTraits) {
+    this.remarks = reached.remarks;
     this.#host = host;
-    this.#clock = clock;
-    this.#channels = new Channels(client, host);
+    this.#release = reached.release;
+    this.#channels = new Channels(reached.client, host);
+    this.#runner = new PosixHost(
+      {
+        start: (line, until) => this.#channels.exec(line, until),
+        startAside: (line, until) => this.#endings(() => this.#channels.exec(line, until)),
+        startShell: (until) => this.#channels.shell(until),
+        clock,
+      },
+      host,
+      root,
+    );
   }
 
   async run(command: Command, limit: { timeout: DurationMs; signal: AbortSignal }): Promise<CommandOutcome> {
@@ -62,18 +85,12 @@ export class SshSession implements Session {
     this.#disposed.abort();
     await Promise.allSettled(this.#running);
     await this.#channels.close();
+    this.#release();
   }
 
   async #run(command: Command, limit: RunLimit): Promise<CommandOutcome> {
     const signal = AbortSignal.any([limit.signal, this.#disposed.signal]);
-    const host = {
-      start: (line: string, until: AbortSignal) => this.#channels.exec(line, until),
-      startAside: (line: string, until: AbortSignal) => this.#endings(() => this.#channels.exec(line, until)),
-      startShell: (until: AbortSignal) => this.#channels.shell(until),
-      clock: this.#clock,
-    };
-    const run = command.channel === 'shell' ? runShell : runExec;
-    return this.#track(this.#inTurn(signal, () => run(host, command, { ...limit, signal })));
+    return this.#track(this.#inTurn(signal, () => this.#runner.run(command, { ...limit, signal })));
   }
 
   /** Runs `work` when a channel is free; waits no longer than the signal and the connection allow. */
