@@ -50,6 +50,13 @@ export function statusLines(status: LabStatus): readonly string[] {
       ({ name, account, address, port, sshd, cron }) =>
         `  ${name}  ${account}@${address}:${port}  sshd ${running(sshd)}, cron ${running(cron)}`,
     ),
+    ...status.standIns.map(
+      ({ name, platform, accounts, address, ports, processes, missing }) =>
+        `  ${name}  stand-in for ${platform}, ` +
+        (missing === undefined
+          ? `${accounts.join(', ')} at ${address}, port ${ports.join(', ')}  ${processes.map(({ what, pid }) => `${what} ${running(pid)}`).join(', ')}`
+          : `left out: ${missing}`),
+    ),
     `  auditd ${running(status.auditd)}, ${status.audit.rules} audit rules of the lab`,
     `  SIEM ${running(status.siem)}`,
     ...(status.installed.length === 0 ? [] : [`  packages installed, which stay: ${status.installed.join(', ')}`]),

@@ -1,19 +1,22 @@
+import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
 import { readFileSync, readdirSync } from 'node:fs';
 import { execa } from 'execa';
-import { LAB_ADDRESS, LAB_HOSTS } from './layout.ts';
+import type { StandIn } from '../standins/stand-in.ts';
+import { LAB_ADDRESS, LAB_HOSTS, SYSLOG_PORT } from './layout.ts';
 import { processRef } from './processes.ts';
 import { LabRefused } from './refused.ts';
 
-/** Throws {@link LabRefused} when a port of the lab is taken. */
-export async function assertPortsFree(): Promise<void> {
-  for (const { name, port } of LAB_HOSTS) {
-    if (await isPortFree(port)) continue;
-    throw new LabRefused(
+/** Throws {@link LabRefused} when a port of the lab or of these stand-ins is taken. */
+export async function assertPortsFree(standIns: readonly Pick<StandIn, 'name' | 'ports'>[]): Promise<void> {
+  const taken = (port: number, name: string, option: string): LabRefused =>
+    new LabRefused(
       'port-in-use',
-      `Port ${port} on ${LAB_ADDRESS}, which ${name} needs, is taken. "ss -ltnp sport = :${port}" tells by whom.`,
+      `Port ${port} on ${LAB_ADDRESS}, which ${name} needs, is taken. "ss -${option} sport = :${port}" tells by whom.`,
     );
-  }
+  for (const { name, ports } of [...LAB_HOSTS.map(({ name, port }) => ({ name, ports: [port] })), ...standIns])
+    for (const port of ports) if (!(await isPortFree(port))) throw taken(port, name, 'ltnp');
+  if (!(await isDatagramPortFree(SYSLOG_PORT))) throw taken(SYSLOG_PORT, 'the lab’s SIEM', 'lunp');
 }
 
 /** Throws {@link LabRefused} when a uid of the lab means something on this machine: an audit rule for it would record a stranger. */
@@ -25,6 +28,15 @@ export async function assertUidsFree(): Promise<void> {
     if (stdout !== '') throw new LabRefused('uid-in-use', `${use}: ${stdout}`);
     if (running.has(uid)) throw new LabRefused('uid-in-use', `${use}, by a process.`);
   }
+}
+
+/** Who uses one of these user ids on this machine; undefined for nobody. */
+export async function userOfIds({ first, count }: { first: number; count: number }): Promise<string | undefined> {
+  const isIn = (uid: number): boolean => uid >= first && uid < first + count;
+  const running = [...uidsOfProcesses()].find(isIn);
+  if (running !== undefined) return `a process runs with the uid ${running}`;
+  const { stdout } = await execa('getent', ['passwd'], { reject: false });
+  return stdout.split('\n').find((entry) => isIn(Number(entry.split(':')[2] ?? 'NaN')));
 }
 
 function uidsOfProcesses(): ReadonlySet<number> {
@@ -49,6 +61,20 @@ function isPortFree(port: number): Promise<boolean> {
     });
     server.listen({ port, host: LAB_ADDRESS, exclusive: true }, () => {
       server.close(() => {
+        resolve(true);
+      });
+    });
+  });
+}
+
+function isDatagramPortFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createSocket('udp4');
+    socket.once('error', () => {
+      resolve(false);
+    });
+    socket.bind({ port, address: LAB_ADDRESS, exclusive: true }, () => {
+      socket.close(() => {
         resolve(true);
       });
     });

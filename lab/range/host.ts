@@ -64,7 +64,7 @@ export function doorOf(host: HostState): ProcessRef {
 }
 
 /** Whether some process listens on this loopback port; proc_net_tcp in the kernel's documentation. Opens no connection, which sshd would log. */
-function isListening(port: number): boolean {
+export function isListening(port: number): boolean {
   const listening = '0A';
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   return readFileSync('/proc/net/tcp', 'utf8')

@@ -8,12 +8,16 @@ import type { DownReport } from './down.ts';
 import { assertPortsFree, assertUidsFree } from './free.ts';
 import { makeRuntimeDir, writeHostFiles } from './host-files.ts';
 import { openHost, startCron, startSshd } from './host.ts';
+import type { StandIn } from '../standins/stand-in.ts';
 import { LAB_HOSTS, RUNTIME_DIR, labHost, stateFiles } from './layout.ts';
 import { withLabLock } from './lock.ts';
 import { LAB_PACKAGES, ensurePackages } from './packages.ts';
 import { isRunning, processRef, processesOfLabHosts } from './processes.ts';
 import { LabRefused } from './refused.ts';
 import { startSiem } from './siem.ts';
+import { contextFor } from './stand-in-context.ts';
+import { findStandIns, missingStandIns, stateOfStandIn } from './stand-ins.ts';
+import type { FoundStandIns } from './stand-ins.ts';
 import { bootId, readOwnState, readRunningState, saveState } from './state.ts';
 import type { HostState, LabState } from './state.ts';
 import { isWhole, statusOf } from './status.ts';
@@ -29,6 +33,8 @@ export interface UpOptions {
   readonly tied?: boolean;
   /** Leaves the SIEM out; the caller listens for the hosts' syslog lines instead, or nobody does. */
   readonly withoutSiem?: boolean;
+  /** The stand-ins to start, by name; all there are when absent. */
+  readonly standIns?: readonly string[];
   /** Receives progress, a line each. */
   readonly log?: (line: string) => void;
 }
@@ -42,13 +48,15 @@ export async function up(options: UpOptions): Promise<LabStatus> {
   const log = options.log ?? (() => undefined);
   const stateDir = path.resolve(options.stateDir);
   assertLinuxRoot();
-  const installed = await ensurePackages(LAB_PACKAGES, log);
+  const installed = [...(await ensurePackages(LAB_PACKAGES, log))];
+  const standIns = (await findStandIns()).filter(({ name }) => options.standIns?.includes(name) ?? true);
+  const missing = await missingStandIns(standIns, installed, log);
   const until = Date.now() + (options.waitMs ?? 0);
   for (;;) {
     const remainingMs = Math.max(0, until - Date.now());
     const status = await withLabLock(`bringing the lab up for ${stateDir}`, remainingMs, async () => {
       const other = await clearTheWay(stateDir, log);
-      if (other === undefined) return bringUp({ ...options, stateDir, installed, log });
+      if (other === undefined) return bringUp({ ...options, stateDir, installed, log, found: { standIns, missing } });
       if (other.stateDir === stateDir) return statusOf(stateDir);
       if (Date.now() >= until) throw heldBy(other);
       return undefined;
@@ -103,13 +111,14 @@ async function clearTheWay(stateDir: string, log: (line: string) => void): Promi
 }
 
 async function bringUp(
-  options: UpOptions & { installed: readonly string[]; log: (line: string) => void },
+  options: UpOptions & { installed: readonly string[]; log: (line: string) => void; found: FoundStandIns },
 ): Promise<LabStatus> {
-  const { stateDir, log } = options;
+  const { stateDir, log, found } = options;
+  const standIns = found.standIns.filter(({ name }) => !found.missing.has(name));
   const auditBefore = settingsOf(await assertAuditFree());
   await assertLoginIdFree(ownLoginId());
   await assertUidsFree();
-  await assertPortsFree();
+  await assertPortsFree(standIns);
   const by = processRef(process.pid);
   if (by === undefined) throw new Error('this process is not in /proc');
   const state: LabState = {
@@ -121,13 +130,14 @@ async function bringUp(
     tied: options.tied ?? false,
     auditBefore,
     hosts: LAB_HOSTS.map(({ name }) => ({ name })),
+    standIns: found.standIns.map((standIn) => stateOfStandIn(standIn, found.missing.get(standIn.name))),
     installed: [...options.installed],
   };
   mkdirSync(stateFiles(stateDir).logs, { recursive: true, mode: 0o700 });
   makeRuntimeDir();
   saveState(state);
   try {
-    await startEverything(state, log, { withSiem: options.withoutSiem !== true });
+    await startEverything(state, log, { withSiem: options.withoutSiem !== true, standIns });
   } catch (error) {
     const { leftBehind } = await takeDown(state, stateDir, { dropLogs: false });
     throw leftBehind.length === 0
@@ -141,7 +151,7 @@ async function bringUp(
 async function startEverything(
   state: LabState,
   log: (line: string) => void,
-  { withSiem }: { withSiem: boolean },
+  { withSiem, standIns }: { withSiem: boolean; standIns: readonly StandIn[] },
 ): Promise<void> {
   const { stateDir } = state;
   log('writing keys and configuration');
@@ -153,12 +163,15 @@ async function startEverything(
   await switchAuditOn(state.auditBefore);
   log(`starting ${LAB_HOSTS.map(({ name, port }) => `${name} on port ${port}`).join(' and ')}`);
   await Promise.all(state.hosts.map((host) => startHost(host, state)));
-  if (!withSiem) return;
-  log('starting the SIEM');
-  const siem = await startSiem(state);
-  if (siem === undefined) return;
-  state.siem = siem;
-  saveState(state);
+  if (withSiem) {
+    log('starting the SIEM');
+    const siem = await startSiem(state, standIns);
+    if (siem !== undefined) state.siem = siem;
+    saveState(state);
+  }
+  // After the SIEM, which would miss their first lines.
+  if (standIns.length > 0) log(`starting the stand-ins ${standIns.map(({ name }) => name).join(', ')}`);
+  await Promise.all(standIns.map((standIn) => standIn.start(contextFor(standIn, state, log))));
 }
 
 async function startHost(hostState: HostState, state: LabState): Promise<void> {

@@ -21,6 +21,9 @@ export const LAB_HOSTS: readonly LabHost[] = [
 /** The only address the lab listens on. */
 export const LAB_ADDRESS = '127.0.0.1';
 
+/** Where the SIEM listens for the syslog datagrams of stand-ins (UDP, on {@link LAB_ADDRESS}). */
+export const SYSLOG_PORT = 2230;
+
 /** What the lab needs at run time and what its accounts must be able to reach. Exists exactly while the lab is up; removed by `down`. */
 export const RUNTIME_DIR = '/run/detproof-lab';
 
@@ -56,6 +59,15 @@ export function hostFiles(host: LabHostName) {
     syslogDir: path.join(root, 'syslog'),
     /** Where the collector listens; /dev/log of the host leads here. */
     syslogSocket: path.join(root, 'syslog/dev-log'),
+  } as const;
+}
+
+/** Folders of one stand-in; see lab/standins/stand-in.ts. */
+export function standInFolders(stateDir: string, name: string) {
+  return {
+    runtime: path.join(RUNTIME_DIR, name),
+    secrets: path.join(stateDir, name),
+    logs: path.join(stateFiles(stateDir).logs, name),
   } as const;
 }
 

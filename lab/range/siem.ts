@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { LAB_HOSTS, hostFiles, runtimeFiles, stateFiles } from './layout.ts';
+import type { StandIn } from '../standins/stand-in.ts';
+import { LAB_ADDRESS, LAB_HOSTS, SYSLOG_PORT, hostFiles, runtimeFiles, standInFolders, stateFiles } from './layout.ts';
 import { endProcesses, isRunning, listProcesses, startDaemon, waitUntil } from './processes.ts';
 import type { ProcessRef } from './processes.ts';
 import { missingSyslogSockets } from './host.ts';
@@ -22,13 +23,17 @@ interface LabSiemConfig {
     /** Where the SIEM's collector listens for the host's syslog lines. */
     readonly syslogSocket: string;
   }[];
+  readonly standIns: readonly { readonly host: string; readonly format: string; readonly file?: string }[];
+  readonly syslog: { readonly address: string; readonly port: number };
   /** Where faults of the SIEM are switched on and off. */
   readonly controlFile: string;
 }
 
 /** Writes the SIEM's configuration and starts it, if this checkout has one. Waits until it listens for the hosts' syslog lines. */
-export async function startSiem(state: LabState): Promise<ProcessRef | undefined> {
-  writeFileSync(runtimeFiles.siemConfig, JSON.stringify(siemConfig(state), undefined, 2) + '\n', { mode: 0o600 });
+export async function startSiem(state: LabState, standIns: readonly StandIn[]): Promise<ProcessRef | undefined> {
+  writeFileSync(runtimeFiles.siemConfig, JSON.stringify(siemConfig(state, standIns), undefined, 2) + '\n', {
+    mode: 0o600,
+  });
   if (!existsSync(SIEM_MAIN)) return undefined;
   const log = path.join(stateFiles(state.stateDir).logs, 'siem.log');
   const siem = await startDaemon([process.execPath, SIEM_MAIN, '--config', runtimeFiles.siemConfig], log);
@@ -49,7 +54,7 @@ export function findSiem(): readonly ProcessRef[] {
   return listProcesses().filter(({ argv }) => argv[argv.indexOf('--config') + 1] === runtimeFiles.siemConfig);
 }
 
-function siemConfig(state: LabState): LabSiemConfig {
+function siemConfig(state: LabState, standIns: readonly StandIn[]): LabSiemConfig {
   const { auditLog, siemStore, siemFaults } = stateFiles(state.stateDir);
   return {
     stateDir: state.stateDir,
@@ -59,6 +64,14 @@ function siemConfig(state: LabState): LabSiemConfig {
       const mntNs = state.hosts.find((host) => host.name === name)?.mntNs;
       return { name, uid, account, ...(mntNs !== undefined && { mntNs }), syslogSocket: hostFiles(name).syslogSocket };
     }),
+    standIns: standIns.flatMap(({ name, logs }) =>
+      logs.map((log) => ({
+        host: name,
+        format: log.format,
+        ...(log.via === 'file' && { file: path.join(standInFolders(state.stateDir, name).logs, log.file) }),
+      })),
+    ),
+    syslog: { address: LAB_ADDRESS, port: SYSLOG_PORT },
     controlFile: siemFaults,
   };
 }

@@ -1,7 +1,7 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
-import { RUNTIME_DIR, runtimeFiles, stateFiles } from './layout.ts';
+import { RUNTIME_DIR, runtimeFiles, standInFolders, stateFiles } from './layout.ts';
 
 const processSchema = z.object({ pid: z.int().positive(), startTicks: z.int().nonnegative() });
 
@@ -36,6 +36,21 @@ const stateSchema = z.object({
     }),
   ),
   siem: processSchema.optional(),
+  /** Those that were started, and those that were left out. A state of an older lab names none. */
+  standIns: z
+    .array(
+      z.object({
+        name: z.string(),
+        platform: z.string(),
+        ports: z.array(z.int()),
+        accounts: z.array(z.string()),
+        /** What was started, by what it is called in `status`. */
+        processes: z.array(z.object({ what: z.string(), ref: processSchema })),
+        /** Why it was left out. */
+        missing: z.string().optional(),
+      }),
+    )
+    .default([]),
   installed: z.array(z.string()),
 });
 
@@ -44,6 +59,9 @@ export type LabState = z.infer<typeof stateSchema>;
 
 /** One lab host in {@link LabState}. */
 export type HostState = LabState['hosts'][number];
+
+/** One stand-in in {@link LabState}. */
+export type StandInState = LabState['standIns'][number];
 
 /** Saves the state in the caller's state folder and, for other checkouts, in {@link RUNTIME_DIR}. */
 export function saveState(state: LabState): void {
@@ -66,12 +84,20 @@ export function readOwnState(stateDir: string): LabState | undefined {
   return read(stateFiles(stateDir).state);
 }
 
-/** Removes the state, keys and faults from the state folder, and everything in {@link RUNTIME_DIR}. Logs and the SIEM's store stay. */
+/** Removes the state, keys, faults and the secrets of stand-ins from the state folder, and everything in {@link RUNTIME_DIR}. Logs and the SIEM's store stay. */
 export function removeState(stateDir: string): void {
   const { state, clientKey, knownHosts, siemFaults } = stateFiles(stateDir);
   for (const file of [state, `${state}.next`, clientKey, `${clientKey}.pub`, knownHosts, siemFaults])
     rmSync(file, { force: true });
+  for (const name of standInNames(stateDir))
+    rmSync(standInFolders(stateDir, name).secrets, { recursive: true, force: true });
   rmSync(RUNTIME_DIR, { recursive: true, force: true });
+}
+
+/** Stand-ins that have a folder of secrets here; told by the folders, so that no state file is needed. */
+function standInNames(stateDir: string): readonly string[] {
+  if (!existsSync(stateDir)) return [];
+  return readdirSync(stateDir).filter((name) => name.startsWith('lab-'));
 }
 
 /** Identifies this boot. */

@@ -17,6 +17,7 @@ export interface LabStatus {
   /** Whose lab it is; may be another checkout's. */
   readonly stateDir?: string;
   readonly hosts: readonly LabHostStatus[];
+  readonly standIns: readonly StandInStatus[];
   readonly auditd?: number;
   readonly siem?: number;
   readonly audit: { readonly now?: AuditStatus; readonly before?: AuditSettings; readonly rules: number };
@@ -41,6 +42,18 @@ interface LabHostStatus {
   readonly cron?: number;
 }
 
+/** A stand-in in {@link LabStatus}. */
+interface StandInStatus {
+  readonly name: string;
+  readonly platform: string;
+  readonly address: string;
+  readonly ports: readonly number[];
+  readonly accounts: readonly string[];
+  readonly processes: readonly { readonly what: string; readonly pid?: number }[];
+  /** Why it was left out, if it was. */
+  readonly missing?: string;
+}
+
 /** Looks at the machine; changes nothing. Asks the kernel only as far as we may. */
 export async function statusOf(stateDir: string): Promise<LabStatus> {
   const state = readRunningState() ?? readOwnState(stateDir);
@@ -56,8 +69,14 @@ export async function statusOf(stateDir: string): Promise<LabStatus> {
       ...pid('cron', found?.cron),
     };
   });
+  const standIns = (state?.standIns ?? []).map(({ name, platform, ports, accounts, processes, missing }) => ({
+    ...{ name, platform, address: LAB_ADDRESS, ports, accounts },
+    processes: processes.map(({ what, ref }) => ({ what, ...pid('pid', ref) })),
+    ...(missing !== undefined && { missing }),
+  }));
   const status = {
     hosts,
+    standIns,
     ...pid('auditd', state?.auditd),
     ...pid('siem', state?.siem),
     audit: { ...(await auditNow()), ...(state !== undefined && { before: state.auditBefore }) },
@@ -65,7 +84,11 @@ export async function statusOf(stateDir: string): Promise<LabStatus> {
     ...(state !== undefined && { since: state.since, stateDir: state.stateDir }),
     ...(files !== undefined && { clientKey: files.clientKey, knownHosts: files.knownHosts, auditLog: files.auditLog }),
   };
-  const expected = [...hosts.flatMap(({ holder, sshd, cron }) => [holder, sshd, cron]), status.auditd];
+  const expected = [
+    ...hosts.flatMap(({ holder, sshd, cron }) => [holder, sshd, cron]),
+    ...standIns.flatMap(({ processes }) => processes.map((one) => one.pid)),
+    status.auditd,
+  ];
   if (state?.siem !== undefined) expected.push(status.siem);
   const whole = expected.every((part) => part !== undefined) && existsSync(files?.clientKey ?? '');
   return { is: state === undefined ? 'down' : whole ? 'whole' : 'partly', ...status };

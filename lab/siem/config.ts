@@ -17,6 +17,19 @@ const schema = z.object({
       syslogSocket: z.string().optional(),
     }),
   ),
+  /** Lines of stand-ins: those of a file, or, without one, those of syslog datagrams whose header bears the host's name. */
+  standIns: z
+    .array(
+      z.object({
+        host: z.string(),
+        /** Names the module `<format>-normalise.ts`. */
+        format: z.string().regex(/^[a-z][a-z0-9-]*$/),
+        file: z.string().optional(),
+      }),
+    )
+    .default([]),
+  /** Where to listen for datagrams of stand-ins (UDP). */
+  syslog: z.object({ address: z.string(), port: z.int().positive() }).optional(),
   /** Folder of Sigma rules; by default the project's reference detections. */
   rulesDir: z.string().default(path.resolve(import.meta.dirname, '../../scenarios/detections')),
   /** Where faults are switched on and off; by default beside the store. See faults.ts. */

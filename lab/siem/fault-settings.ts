@@ -7,7 +7,7 @@ export const faultSchema = z.strictObject({
   /** The collector forwards nothing of these hosts. */
   dropHosts: z.array(z.string()).optional(),
   /** The collector forwards nothing of these sources. */
-  dropSources: z.array(z.enum(['auditd', 'syslog'])).optional(),
+  dropSources: z.array(z.enum(['auditd', 'syslog', 'esxi', 'macos', 'windows'])).optional(),
   /** Rules (by id) that are switched off. */
   rulesOff: z.array(z.string()).optional(),
   /** Rules (by id) whose every run fails. */

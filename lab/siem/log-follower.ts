@@ -1,5 +1,9 @@
 import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { z } from 'zod';
+
+/** What a checkpoint holds. */
+export const positionSchema = z.object({ inode: z.number(), offset: z.number(), head: z.string() });
 
 /** A place in a log that is rotated. `head` = its first bytes, since an inode number is used again for a later file. */
 export type LogPosition = { readonly inode: number; readonly offset: number; readonly head: string };

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { readConfig } from './config.ts';
+import { loadNormalisers } from './normalisers.ts';
 import { Siem } from './siem.ts';
+import { SyslogPort } from './syslog-port.ts';
 import { SyslogReceiver } from './syslog-receiver.ts';
 
 const pollMs = 100;
@@ -11,7 +13,7 @@ async function main(): Promise<void> {
   const { config: file } = parseArgs({ options: { config: { type: 'string' } } }).values;
   if (file === undefined) throw new Error('usage: node lab/siem/main.ts --config FILE');
   const config = readConfig(file);
-  const siem = new Siem(config, log);
+  const siem = new Siem(config, log, { normalisers: await loadNormalisers(config.standIns) });
   const sockets = config.hosts.flatMap(({ name, syslogSocket }) =>
     syslogSocket === undefined ? [] : [{ host: name, path: syslogSocket }],
   );
@@ -22,11 +24,22 @@ async function main(): Promise<void> {
     },
     log,
   );
+  const port =
+    config.syslog &&
+    new SyslogPort(
+      config.syslog,
+      (datagram) => {
+        siem.takeRelayed(datagram);
+      },
+      log,
+    );
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.on(signal, () => {
       stop.abort();
     });
+  // The port first: the sockets are what tells others that the SIEM listens.
+  await port?.open();
   await receiver.open();
   log('ready');
   while (!stop.signal.aborted) {
@@ -34,6 +47,7 @@ async function main(): Promise<void> {
     await sleep(pollMs, undefined, { signal: stop.signal }).catch(() => undefined);
   }
   await receiver.close();
+  await port?.close();
   siem.close();
   log('stopped');
 }

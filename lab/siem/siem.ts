@@ -14,11 +14,13 @@ import { readFaults } from './fault-file.ts';
 import type { FaultState } from './fault-file.ts';
 import { noFaults } from './faults.ts';
 import { LabHosts } from './lab-hosts.ts';
-import { LogFollower } from './log-follower.ts';
+import { LogFollower, positionSchema } from './log-follower.ts';
 import type { LogPosition } from './log-follower.ts';
+import type { Normalisers } from './normalisers.ts';
 import { ProcessTable } from './process-table.ts';
 import { fingerprintOf, loadRules } from './rule-set.ts';
 import type { RuleSet } from './rule-set.ts';
+import { StandInLines } from './stand-in-lines.ts';
 import { Store } from './store.ts';
 import { normaliseSyslog } from './syslog-normalise.ts';
 import type { SyslogDatagram } from './syslog-normalise.ts';
@@ -27,8 +29,6 @@ import type { SyslogDatagram } from './syslog-normalise.ts';
 const every = { faults: 200, heartbeat: 500, rules: 2000, health: 1000, checkpoint: 500 } as const;
 /** The ids of so much of the newest events are known again after a restart, so that none is stored twice. */
 const rememberedBytes = 8 * 1024 * 1024;
-
-const positionSchema = z.object({ inode: z.number(), offset: z.number(), head: z.string() });
 
 /**
  * The lab's SIEM without its sockets: collector, normaliser, detector and store. Everything is done in {@link tick} and
@@ -44,6 +44,7 @@ export class Siem {
   readonly #normaliser: AuditNormaliser;
   readonly #joiner = new AuditJoiner<LogPosition>();
   readonly #follower: LogFollower;
+  readonly #standIns: StandInLines;
   readonly #checkpointFile: string;
   readonly #stored: Set<string>;
   readonly #startedMs: number;
@@ -55,17 +56,24 @@ export class Siem {
   #sequence = 0;
   #checkpoint = '';
 
-  /** @param now milliseconds since the epoch; a test brings its own clock. */
-  constructor(config: SiemConfig, log: (message: string) => void, now: () => number = Date.now) {
+  /** @param own `now`: milliseconds since the epoch, a test brings its own clock; `normalisers`: for the formats of stand-ins. */
+  constructor(
+    config: SiemConfig,
+    log: (message: string) => void,
+    own: { readonly now?: () => number; readonly normalisers?: Normalisers } = {},
+  ) {
     this.#config = config;
     this.#log = log;
-    this.#now = now;
-    this.#startedMs = now();
+    this.#now = own.now ?? Date.now;
+    this.#startedMs = this.#now();
     this.#store = new Store(config.storeDir);
     this.#hosts = new LabHosts(config.hosts);
     this.#normaliser = new AuditNormaliser(this.#hosts, new ProcessTable());
     this.#checkpointFile = path.join(config.storeDir, 'checkpoint.json');
     this.#follower = new LogFollower(config.auditLog, readCheckpoint(this.#checkpointFile) ?? 'end');
+    this.#standIns = new StandInLines(config, own.normalisers ?? new Map(), (said) => {
+      this.#sayOnce(said);
+    });
     this.#stored = new Set(idsIn(this.#store.events.tail(rememberedBytes)));
     this.#rules = loadRules(config.rulesDir, []);
     this.#detector = new Detector(this.#rules, this.#serverMs());
@@ -80,6 +88,7 @@ export class Siem {
     if (this.#isTimeFor('faults')) this.#applyFaults();
     if (this.#isTimeFor('rules')) this.#reloadRules();
     this.#take(this.#readAudit(this.#joiner.overdue(this.#now())));
+    this.#take(this.#standIns.read(this.#now()));
     if (this.#isTimeFor('health')) this.#tellRuns();
     if (this.#isTimeFor('checkpoint')) this.#saveCheckpoint();
     if (this.#isTimeFor('heartbeat')) this.#beat();
@@ -91,14 +100,21 @@ export class Siem {
     this.#take([normaliseSyslog(datagram, this.#sequence, this.#hosts)]);
   }
 
+  /** Takes one datagram in that a stand-in has sent. */
+  takeRelayed(datagram: Buffer): void {
+    this.#take(this.#standIns.relayed(datagram, this.#now()));
+  }
+
   /** Stores everything that has come, complete or not, and lets go of all files. */
   close(): void {
     this.#take(this.#readAudit([]));
     this.#take(this.#normalised(this.#joiner.flush()));
+    this.#take(this.#standIns.read(this.#now()));
     this.#tellRuns();
     this.#saveCheckpoint();
     this.#beat();
     this.#follower.close();
+    this.#standIns.close();
     this.#store.close();
   }
 
@@ -161,7 +177,7 @@ export class Siem {
     }
     if (after === before) return;
     // What was taken in until now was under the old faults, and so are the rules' runs.
-    this.#take(this.#readAudit([]));
+    this.#take([...this.#readAudit([]), ...this.#standIns.read(this.#now())]);
     this.#tellRuns();
     this.#faults = after;
     this.#log(`faults: ${after.problem === undefined ? JSON.stringify(after.faults) : `refused: ${after.problem}`}`);
@@ -197,6 +213,7 @@ export class Siem {
 
   /** Everything before this place in the log is stored; an event that began there and is not, is read again. */
   #saveCheckpoint(): void {
+    if (this.#store.events.trouble === undefined) this.#standIns.saveCheckpoints();
     const position = this.#joiner.oldestStart ?? this.#follower.position;
     const text = JSON.stringify(position);
     if (position === undefined || text === this.#checkpoint || this.#store.events.trouble !== undefined) return;

@@ -23,7 +23,7 @@ export interface StandIn {
   /** How its log lines reach the lab's SIEM. */
   readonly logs: readonly StandInLog[];
   /** What else keeps it from running on this machine, in words that say what to do; undefined for nothing. Changes nothing. Asked after the packages are there. */
-  obstacle?(): Promise<string | undefined>;
+  readonly obstacle?: () => Promise<string | undefined>;
   /**
    * Brings it up, and returns when it can be logged in to and its logs reach the SIEM (which listens already). What it started
    * is recorded by the context. An error is the whole `up`'s: everything is undone.

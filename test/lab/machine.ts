@@ -13,7 +13,7 @@ const LAB_MOUNTS = /detproof| \/(dev|etc|home|run|srv|usr\/bin|usr\/sbin|var\/lo
 async function lookAtMachine(): Promise<Record<string, unknown>> {
   const { stdout: audit } = await execa('auditctl', ['-s']);
   const { stdout: rules } = await execa('auditctl', ['-l']);
-  const { stdout: listening } = await execa('ss', ['-Hltn']);
+  const { stdout: listening } = await execa('ss', ['-Hltun']);
   return {
     // These two only ever count up.
     audit: audit.split('\n').filter((line) => !/^(lost|backlog_wait_time_actual) /.test(line)),
@@ -23,7 +23,7 @@ async function lookAtMachine(): Promise<Record<string, unknown>> {
       .split('\n')
       .filter((line) => LAB_MOUNTS.test(line)),
     run: readdirSync('/run').filter((name) => /detproof|audit|sshd|cron/.test(name)),
-    labPorts: listening.split('\n').filter((line) => /:222[12]\b/.test(line)),
+    labPorts: listening.split('\n').filter((line) => /:22(2\d|30)\b/.test(line)),
     labProcesses: processesOfLabHosts(),
     accounts: ['passwd', 'group', 'shadow', 'gshadow', 'hostname', 'crontab'].map((file) => digest(`/etc/${file}`)),
     // Not the whole files: others may log in meanwhile, and run an sshd of their own.
