@@ -46,8 +46,8 @@ export type ConnectionOptions = {
   readonly connectTimeoutMs: number;
   /** Our name in the host's logon event. */
   readonly workstation: string;
-  /** Unpredictable bytes; a test gives its own. */
-  readonly random?: (length: number) => Uint8Array;
-  /** Milliseconds since the epoch; a test gives its own. */
-  readonly now?: () => number;
+  /** Unpredictable bytes. */
+  readonly random: (length: number) => Uint8Array;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
 };

@@ -1,0 +1,92 @@
+import type { Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Client } from 'undici';
+import type { Endpoint } from './options.ts';
+
+export type RawAnswer = {
+  readonly status: number;
+  readonly contentType: string | undefined;
+  readonly authenticate: string | readonly string[] | undefined;
+  readonly body: Uint8Array;
+};
+
+/** No answer of WinRM comes near it: envelopes are asked for with at most 150 KB. */
+const longestAnswer = 8 * 1024 * 1024;
+
+/** Windows closes an idle connection after two minutes; going first means never writing into a connection that is closing. */
+const idleMs = 90_000;
+
+/** The socket had closed before anything of a request was written to it. */
+export class NothingSent extends Error {
+  override readonly name = 'NothingSent';
+}
+
+/**
+ * HTTP over one given socket and never another: undici would quietly open a new one, on which nobody has logged in and for
+ * which no sealing key holds, so its connector gives this socket once and then fails.
+ */
+export class Exchange {
+  readonly #client: Client;
+  readonly #socket: Socket;
+  readonly #path: string;
+
+  constructor(socket: Socket, endpoint: Endpoint) {
+    this.#socket = socket;
+    this.#path = endpoint.path;
+    let given = false;
+    this.#client = new Client(origin(endpoint), {
+      pipelining: 1,
+      allowH2: false,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      keepAliveTimeout: idleMs,
+      keepAliveMaxTimeout: idleMs,
+      maxResponseSize: longestAnswer,
+      connect: (_, callback) => {
+        if (given || socket.destroyed) {
+          callback(new NothingSent('the connection has gone'), null);
+          return;
+        }
+        given = true;
+        callback(null, socket);
+      },
+    });
+  }
+
+  /** May the next request use it? Looks after the event loop had a turn, so that an end that has arrived is known. */
+  async usable(): Promise<boolean> {
+    await nextTurn();
+    return !this.#socket.destroyed && !this.#socket.readableEnded && this.#socket.writable;
+  }
+
+  /** Throws {@link NothingSent}, the signal's reason, or what broke the connection. */
+  async post(
+    headers: Readonly<Record<string, string>>,
+    body: Uint8Array | undefined,
+    signal: AbortSignal,
+  ): Promise<RawAnswer> {
+    const answer = await this.#client.request({
+      method: 'POST',
+      path: this.#path,
+      headers: { 'user-agent': 'detproof', ...headers },
+      body: body ?? null,
+      signal,
+    });
+    const type = answer.headers['content-type'];
+    return {
+      status: answer.statusCode,
+      contentType: typeof type === 'string' ? type : type?.[0],
+      authenticate: answer.headers['www-authenticate'],
+      body: new Uint8Array(await answer.body.arrayBuffer()),
+    };
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+    this.#client.destroy().catch(() => undefined);
+  }
+}
+
+function origin({ host, port, tls }: Endpoint): string {
+  return `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
