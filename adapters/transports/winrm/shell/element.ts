@@ -52,9 +52,13 @@ export function parseXml(bytes: Uint8Array): Element {
   try {
     parser.write(decode(bytes)).close();
   } catch (cause) {
-    throw new TransportFailure('protocol', `no XML came back: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    });
+    throw new TransportFailure(
+      'protocol',
+      `no XML came back: ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        cause,
+      },
+    );
   }
   const [root] = top.children;
   if (root === undefined) throw new TransportFailure('protocol', 'no XML came back: nothing is in it');

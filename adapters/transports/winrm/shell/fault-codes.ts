@@ -23,7 +23,8 @@ const gone =
   'The host does not know the shell or command any more: it was idle too long, the host or its WinRM service was restarted, or another account owns it';
 const notAllowed =
   'The host does not let remote shells in. Its owner can: winrm set winrm/config/winrs @{AllowRemoteShellAccess="true"}, or the policy of that name';
-const plugin = 'The part of WinRM that runs shells is not there or not registered. See winrm enumerate winrm/config/plugin';
+const plugin =
+  'The part of WinRM that runs shells is not there or not registered. See winrm enumerate winrm/config/plugin';
 
 const advice: Readonly<Record<number, string>> = {
   5: 'The login was good, but the account may not use WinRM: put it into Remote Management Users (or Administrators) on the host. A local administrator is cut down over the network unless LocalAccountTokenFilterPolicy is 1',
@@ -60,7 +61,8 @@ const advice: Readonly<Record<number, string>> = {
   2_150_859_149: bug,
   2_150_859_173: shells,
   2_150_859_174: operations,
-  2_150_859_175: 'A quota of this account was reached. See winrm get winrm/config/service, or wait for the account’s other sessions to end',
+  2_150_859_175:
+    'A quota of this account was reached. See winrm get winrm/config/service, or wait for the account’s other sessions to end',
   2_150_859_176: 'A quota of the whole host was reached. Wait for other sessions to end, or see winrm get winrm/config',
   2_150_859_179: users,
   2_150_859_180: notAllowed,
@@ -70,11 +72,13 @@ const advice: Readonly<Record<number, string>> = {
   2_150_859_235: notAllowed,
   2_150_859_236: shells,
   2_150_859_237: users,
-  2_150_859_238: 'The shells of all accounts together reached MaxShells of the plug-in. Wait for others to end, or raise the quota',
+  2_150_859_238:
+    'The shells of all accounts together reached MaxShells of the plug-in. Wait for others to end, or raise the quota',
   2_150_859_239:
     'The operations of all accounts together reached MaxConcurrentOperations of the plug-in. Wait for others to end, or raise the quota',
   2_150_859_240: operations,
-  2_150_859_241: 'Too many commands ran in one shell. Start a new session, or raise MaxConcurrentCommandsPerShell of the plug-in',
+  2_150_859_241:
+    'Too many commands ran in one shell. Start a new session, or raise MaxConcurrentCommandsPerShell of the plug-in',
 };
 
 /** What to do about a code; undefined for one that is not known. */

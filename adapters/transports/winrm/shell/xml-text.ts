@@ -9,7 +9,9 @@ export function xmlFault(text: string): string | undefined {
   if (!text.isWellFormed()) return 'half of a surrogate pair';
   const found = forbidden.exec(text)?.[0];
   if (found === undefined) return undefined;
-  return found === '\0' ? 'a NUL' : `the character U+${found.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`;
+  return found === '\0'
+    ? 'a NUL'
+    : `the character U+${found.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
 /**
@@ -19,7 +21,10 @@ export function xmlFault(text: string): string | undefined {
 export function xmlText(text: string): string {
   const fault = xmlFault(text);
   if (fault !== undefined)
-    throw new TransportFailure('not-started', `${JSON.stringify(text.slice(0, 200))} cannot be sent over WinRM: it holds ${fault}`);
+    throw new TransportFailure(
+      'not-started',
+      `${JSON.stringify(text.slice(0, 200))} cannot be sent over WinRM: it holds ${fault}`,
+    );
   // A parser makes spaces and line feeds of white space that is written bare (XML 1.0, sections 2.11 and 3.3.3).
   return text.replace(/[&<>"\t\n\r]/g, (character) => entities[character] ?? character);
 }

@@ -1,0 +1,126 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { AuthorizedTarget } from '../../../runner/domain/authorize.ts';
+import { epochMs, parseDuration } from '../../../runner/domain/time.ts';
+import {
+  type PluginDeps,
+  type Session,
+  type Transport,
+  TransportFailure,
+  type TransportPlugin,
+} from '../../../runner/ports.ts';
+import { Refusals } from '../../shared/refusals.ts';
+import { openConnection } from './http/connection.ts';
+import type { ConnectionOptions, Login, TlsOptions } from './http/options.ts';
+import { type WinrmAccount, winrmAccount, type WinrmSettings, winrmSettings } from './settings.ts';
+import { WinrmSession } from './shell/session.ts';
+
+class WinrmTransport implements Transport {
+  readonly #deps: PluginDeps;
+  readonly #refusals = new Refusals();
+
+  constructor(deps: PluginDeps) {
+    this.#deps = deps;
+  }
+
+  async connect({ target, account }: AuthorizedTarget, signal: AbortSignal): Promise<Session> {
+    if (signal.aborted) throw new TransportFailure('aborted', `stopped before connecting to ${target.id}`);
+    const settings = winrmSettings.parse(target.transport.settings);
+    const accountSettings = winrmAccount.parse(account.settings);
+    const { login, credential } = this.#login(target.id, account.name, settings, accountSettings);
+    const port = settings.port ?? (settings.tls ? 5986 : 5985);
+    const endpoint = { target: target.id, host: target.address, port, tls: settings.tls, path: settings.path };
+    const options: ConnectionOptions = {
+      endpoint,
+      login,
+      tls: await this.#tls(target.id, settings, accountSettings),
+      channelBinding: settings.channelBinding,
+      connectTimeoutMs: parseDuration(settings.connectTimeout) ?? 0,
+      workstation: 'DETPROOF',
+      random: randomBytes,
+      now: () => epochMs(this.#deps.clock.now()),
+    };
+    return WinrmSession.open(
+      {
+        target: target.id,
+        url: `${settings.tls ? 'https' : 'http'}://${target.address.includes(':') ? `[${target.address}]` : target.address}:${port}${settings.path}`,
+        operationTimeoutMs: parseDuration(settings.operationTimeout) ?? 0,
+        parallel: target.parallel,
+        clock: this.#deps.clock,
+        credential,
+        refusals: this.#refusals,
+        open: (until) => openConnection(options, until),
+      },
+      signal,
+    );
+  }
+
+  /** `credential`: its name, by which a refused one is known again; its value is read at each login and kept nowhere. */
+  #login(
+    target: string,
+    user: string,
+    { auth, servicePrincipal }: WinrmSettings,
+    { password, key }: WinrmAccount,
+  ): { readonly login: Login; readonly credential: string } {
+    switch (auth) {
+      case 'negotiate':
+      case 'basic':
+        if (password === undefined) throw incomplete(target, user, `auth ${auth} needs a password (a reference to it)`);
+        return {
+          login: { kind: auth, user, password: () => this.#secret(target, user, password) },
+          credential: `password ${password} as ${user}`,
+        };
+      case 'certificate':
+        if (key === undefined) throw incomplete(target, user, 'auth certificate needs a certificate and its key');
+        return { login: { kind: auth }, credential: `key ${key} as ${user}` };
+      case 'kerberos':
+        return { login: { kind: auth, service: servicePrincipal }, credential: `the Kerberos ticket as ${user}` };
+    }
+  }
+
+  async #tls(target: string, settings: WinrmSettings, { certificate, key }: WinrmAccount): Promise<TlsOptions> {
+    const { ca, fingerprint, insecureCertificate, tlsMaxVersion } = settings;
+    return {
+      ...(ca === undefined ? {} : { ca: await this.#file(target, ca) }),
+      ...(fingerprint === undefined ? {} : { fingerprint256: fingerprint }),
+      ...(insecureCertificate === undefined ? {} : { insecure: insecureCertificate }),
+      ...(tlsMaxVersion === undefined ? {} : { maxVersion: tlsMaxVersion }),
+      ...(certificate === undefined ? {} : { clientCertificate: await this.#file(target, certificate) }),
+      ...(key === undefined ? {} : { clientKey: () => this.#secret(target, 'the certificate', key) }),
+    };
+  }
+
+  async #secret(target: string, user: string, reference: string): Promise<Uint8Array> {
+    try {
+      return await this.#deps.secrets.read(reference);
+    } catch (cause) {
+      // By contract the error names the reference and never the value.
+      throw incomplete(target, user, cause instanceof Error ? cause.message : `${reference} cannot be read`, cause);
+    }
+  }
+
+  async #file(target: string, path: string): Promise<Uint8Array> {
+    const file = this.#deps.resolve(path);
+    try {
+      return await readFile(file);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new TransportFailure('host-key', `no connection to ${target}: ${file} cannot be read (${why})`, { cause });
+    }
+  }
+}
+
+function incomplete(target: string, user: string, why: string, cause?: unknown): TransportFailure {
+  return new TransportFailure('login', `no login to ${target} as ${user}: ${why}`, { cause });
+}
+
+const plugin: TransportPlugin<WinrmSettings, WinrmAccount> = {
+  kind: 'winrm',
+  summary: 'WinRM (WS-Management) to a Windows host, by NTLM, Basic, certificate or Kerberos; sealed over http',
+  settings: winrmSettings,
+  account: winrmAccount,
+  channels: ['winrm'],
+  open: (deps) => new WinrmTransport(deps),
+};
+
+export default plugin;
