@@ -103,6 +103,7 @@ function header(run: RunReport, width: number, paint: Paints): string[] {
       ),
     ),
     ...named('hosts', `${reached} of ${real.length} in scope reached`, width, paint),
+    ...sampled(run, width, paint),
     ...run.targets.flatMap((target) =>
       named(
         '',
@@ -119,6 +120,15 @@ function header(run: RunReport, width: number, paint: Paints): string[] {
       ),
     ),
   ];
+}
+
+/** Which hosts stand for which, so that no figure is taken for one about all of them. */
+function sampled({ run: { sample } }: RunReport, width: number, paint: Paints): string[] {
+  if (sample === undefined) return [];
+  const { hostsSampled, hostsInScope, perRoleAndZone, seed, always } = sample;
+  const besides = always === undefined ? '' : `, and all of ${always}`;
+  const text = `${hostsSampled} of ${hostsInScope} hosts, ${perRoleAndZone} of each role in each zone${besides}, seed ${seed}`;
+  return named('sample', text, width, paint);
 }
 
 const verdictWidth = 17;

@@ -3,6 +3,7 @@ import type { Fact } from '../../runner/domain/fact.ts';
 import type {
   AttributedEvidence,
   ControlSeen,
+  DeliveredEvidence,
   Hop,
   NotAlertedProof,
   NotDeliveredProof,
@@ -16,6 +17,12 @@ import { factWords, hopWords } from '../shared/words.ts';
 import { comparison, type ComparisonRow } from './comparison.ts';
 import type { EvidenceView, Show } from './evidence.ts';
 import type { State } from './pipeline.ts';
+
+/** Beside the hops: a question of its own that no verdict depends on. */
+const fileCreation = {
+  name: 'file creation',
+  question: 'Is the creation of the dropped file in the SIEM? (a question of its own)',
+};
 
 export type HopView = {
   readonly name: string;
@@ -51,6 +58,10 @@ export function waterfall(assessment: Assessment, receipt: ReceiptLine | undefin
     compared: rows.length === 0 ? false : { rows },
     ...answered(fact, yes, no),
   });
+  const seen = (all: readonly DeliveredEvidence[]): Answered => ({
+    lines: all.map(({ hit, latencyMs }) => eventLine(hit, latencyMs)),
+    evidence: all.map(({ hit }) => show(`raw event ${hit.id}`, hit.raw)),
+  });
   const nothing = (): Answered => ({ lines: [], evidence: [] });
   return [
     hop(
@@ -64,16 +75,7 @@ export function waterfall(assessment: Assessment, receipt: ReceiptLine | undefin
     ),
     hop('recorded', facts.recorded, nothing, nothing),
     ...facts.sources.flatMap((one) => [
-      hop(
-        'delivered',
-        one.delivered,
-        (all) => ({
-          lines: all.map(({ hit, latencyMs }) => eventLine(hit, latencyMs)),
-          evidence: all.map(({ hit }) => show(`raw event ${hit.id}`, hit.raw)),
-        }),
-        (proof) => notDelivered(proof, show),
-        one.source,
-      ),
+      hop('delivered', one.delivered, seen, (proof) => notDelivered(proof, show), one.source),
       hop(
         'usable',
         one.usable,
@@ -91,6 +93,16 @@ export function waterfall(assessment: Assessment, receipt: ReceiptLine | undefin
         comparison(expect.context, receipt, one),
       ),
     ]),
+    ...(facts.created === undefined
+      ? []
+      : [
+          {
+            ...hop('delivered', facts.created, seen, (proof) => notDelivered(proof, show)),
+            ...fileCreation,
+            source: expect.file?.sources.join(', ') ?? false,
+            broke: false,
+          } as const,
+        ]),
     hop(
       'alerted',
       facts.alerted,
@@ -133,7 +145,14 @@ function answered<Yes, No>(
 }
 
 function matchedLine(matched: MatchedBy): string {
-  return matched.by === 'marker' ? `matched by the marker in ${matched.field}` : 'matched by host, process and time';
+  switch (matched.by) {
+    case 'marker':
+      return `matched by the marker in ${matched.field}`;
+    case 'host-process-time':
+      return 'matched by host, process and time';
+    case 'host-file-time':
+      return 'matched by host, file and time';
+  }
 }
 
 function eventLine(hit: EventHit, latencyMs: DurationMs): string {

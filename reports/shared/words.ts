@@ -110,6 +110,7 @@ export const reasonWords: Readonly<Record<ReasonClass, string>> = {
   protocol: 'answered in a way that was not understood',
   'cut-short': 'the answer was cut short',
   'source-not-alive': 'the log source was not shown to be alive before and after',
+  'not-observable-on-loopback': 'not observable on loopback',
   'still-waiting': 'not waited for long enough',
   'rule-failed': 'the rule failed',
   'rule-not-run': 'the rule did not run over the time in question',

@@ -9,6 +9,7 @@ export type ReasonClass =
   | 'protocol'
   | 'cut-short'
   | 'source-not-alive'
+  | 'not-observable-on-loopback'
   | 'still-waiting'
   | 'rule-failed'
   | 'rule-not-run'

@@ -84,6 +84,8 @@ export type Facts = {
     readonly delivered: Fact<DeliveredEvidence, NotDeliveredProof>;
     readonly usable: Fact<UsableEvidence, NotUsableProof>;
   }>;
+  /** Is the creation of the file that the scenario dropped in the SIEM? A question of its own: no verdict depends on it. */
+  readonly created?: Fact<DeliveredEvidence, NotDeliveredProof>;
   readonly alerted: Fact<AlertedEvidence, NotAlertedProof>;
   readonly attributed: Fact<AttributedEvidence, NotAttributedProof>;
   readonly inTime: Fact<InTimeEvidence, LateProof>;

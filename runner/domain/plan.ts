@@ -45,6 +45,19 @@ export type PlannedExecution = {
 
 export type LeftOut = { readonly what: string; readonly because: string };
 
+/** Not all hosts were taken: which were meant, and how those of the plan were chosen from them. */
+export type Sample = {
+  readonly perRoleAndZone: number;
+  /** The same seed and the same ids choose the same hosts. */
+  readonly seed: string;
+  /** The expression of those that were taken in any case. */
+  readonly always?: string;
+  /** Ids of the hosts in scope, in the inventory's order. */
+  readonly inScope: readonly string[];
+  /** Of these, those that were chosen. */
+  readonly chosen: readonly string[];
+};
+
 /** What is to be run, where, until when; written before the first touch. Holds no markers: those are minted at the intent. */
 export type Plan = {
   readonly schema: 'detproof/plan/1';
@@ -56,4 +69,5 @@ export type Plan = {
   readonly targets: readonly { readonly id: string; readonly until: Instant }[];
   readonly executions: readonly PlannedExecution[];
   readonly leftOut: readonly LeftOut[];
+  readonly sample?: Sample;
 };

@@ -133,6 +133,14 @@ export type RunReport = {
     readonly operator: string;
     readonly planSha256: string;
     readonly journal: { readonly lines: number; readonly headSha256: string };
+    /** Only some of the hosts in scope were taken. */
+    readonly sample?: {
+      readonly perRoleAndZone: number;
+      readonly seed: string;
+      readonly always?: string;
+      readonly hostsInScope: number;
+      readonly hostsSampled: number;
+    };
   };
   readonly engagement: {
     readonly id: string;

@@ -12,10 +12,12 @@ export type Trace = {
   /** The names under which this SIEM knows the host; compared without case. */
   readonly hosts: NonEmpty<string>;
   readonly processes: readonly { readonly pid: number; readonly executable: string; readonly startedAt: Instant }[];
+  /** Absolute paths of files that it dropped and whose creation is asked about. */
+  readonly files: readonly string[];
   readonly window: { readonly from: Instant; readonly to: Instant };
 };
 
-/** Many traces in one query. A hit matches a trace by marker, or by host and process and time; the hit says by which. */
+/** Many traces in one query. A hit matches a trace by marker, by host and process and time, or by host and file and time; it says by which. */
 export type Question = {
   readonly traces: NonEmpty<Trace>;
   readonly sources: readonly LogSourceRef[];
@@ -35,7 +37,11 @@ export type Answer<H> = {
   readonly exchanges: NonEmpty<EvidenceRef>;
 };
 
-export type MatchedBy = { readonly by: 'marker'; readonly field: string } | { readonly by: 'host-process-time' };
+export type MatchedBy =
+  | { readonly by: 'marker'; readonly field: string }
+  | { readonly by: 'host-process-time' }
+  /** The creation of one of the trace's files. */
+  | { readonly by: 'host-file-time' };
 
 export type EventHit = {
   readonly marker: Marker;

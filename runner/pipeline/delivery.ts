@@ -18,11 +18,17 @@ import { hostNames, notYet, type Scope, type SeenControl } from './scope.ts';
 const mostOthers = 3;
 
 /** Is the event in the SIEM? Its absence is proved by controls of this source around it, or by other hosts' while this one is silent. */
-export function deliveredFact(source: LogSourceRef, scope: Scope): Fact<DeliveredEvidence, NotDeliveredProof> {
+export function deliveredFact(
+  source: LogSourceRef,
+  scope: Scope,
+  asked: 'execution' | 'file' = 'execution',
+): Fact<DeliveredEvidence, NotDeliveredProof> {
   const { plan, execution, lookup } = scope;
   const { observation } = lookup;
   if (execution.outcome.kind !== 'finished') return notAsked('the behaviour did not run to its end');
-  const own = (lookup.events.get(execution.marker) ?? []).filter((hit) => hit.source === source);
+  const own = (lookup.events.get(execution.marker) ?? []).filter(
+    (hit) => hit.source === source && (hit.matched.by === 'host-file-time') === (asked === 'file'),
+  );
   const hits = nonEmpty(mostTellingFirst(own, scope).map((hit) => ({ hit, latencyMs: eventLatency(hit, scope) })));
   if (hits !== undefined) return { is: 'yes', evidence: hits };
 
@@ -31,7 +37,7 @@ export function deliveredFact(source: LogSourceRef, scope: Scope): Fact<Delivere
   const answer = nonEmpty(observation.events.exchanges);
   if (answer === undefined) return unknown('protocol', 'the answer came without its exchange, so it proves nothing');
 
-  const controls = lookup.controls.get(source) ?? [];
+  const controls = (asked === 'file' ? lookup.fileControls : lookup.controls).get(source) ?? [];
   const { before, after } = bracket(
     controls.filter(
       ({ target, account, channel }) => target === plan.target && account === plan.account && channel === plan.channel,
@@ -48,11 +54,36 @@ export function deliveredFact(source: LogSourceRef, scope: Scope): Fact<Delivere
   const others = othersAlive(controls, scope);
   if (others !== undefined && lookup.arrived.get(source)?.has(plan.target) !== true)
     return { is: 'no', proof: { kind: 'source-silent', others, answer, observedUntil } };
+  if (before === undefined && after === undefined && onLoopbackOnly(scope))
+    return unknown(
+      'not-observable-on-loopback',
+      'neither the connection nor those of the controls were seen, and all of them stay on loopback, which many sensors skip; name a sink in the engagement',
+    );
   return unknown(
     'source-not-alive',
     before === undefined && after === undefined
       ? 'neither the control before nor the one after arrived, nor anything of this source from another host that would show the SIEM is receiving'
       : `the control ${before === undefined ? 'before' : 'after'} did not arrive, so the pipe was not shown open on both sides`,
+  );
+}
+
+/** Is the creation of the dropped file in the SIEM? Any one of the named sources suffices; absence needs the proof of each. */
+export function createdFact(scope: Scope): Fact<DeliveredEvidence, NotDeliveredProof> | undefined {
+  const { file } = scope.expect;
+  if (file === undefined) return undefined;
+  if (scope.execution.outcome.kind === 'finished' && scope.execution.receipt.finished?.script === undefined)
+    return notAsked('the receipt names no file, so there is none to look for');
+  const facts = file.sources.map((source) => deliveredFact(source, scope, 'file'));
+  return facts.find(({ is }) => is === 'yes') ?? facts.find(({ is }) => is === 'unknown') ?? facts[0];
+}
+
+/** Connections are what is asked about, and none of this execution's left the host. */
+function onLoopbackOnly({ expect, execution }: Scope): boolean {
+  const destinations = execution.receipt.finished?.destinations ?? [];
+  return (
+    expect.context.includes('destination') &&
+    destinations.length > 0 &&
+    destinations.every((destination) => /^(?:127\.|\[?::1\]?:|localhost:)/.test(destination))
   );
 }
 

@@ -3,7 +3,7 @@ import { notAsked, unknown } from '../domain/fact.ts';
 import type { Facts } from '../domain/facts.ts';
 import { nonEmpty } from '../domain/non-empty.ts';
 import { alertedFact, alertsReadFact, attributedFact, gradedAlerts } from './alerting.ts';
-import { deliveredFact, usableFact } from './delivery.ts';
+import { createdFact, deliveredFact, usableFact } from './delivery.ts';
 import { inTimeFact } from './latency.ts';
 import { type EstablishInput, lookupOf, type Scope } from './scope.ts';
 
@@ -36,6 +36,7 @@ function factsOf(scope: Scope): Facts {
     }),
   );
   if (sources === undefined) throw new Error(`${scope.plan.id} expects an event of no log source`);
+  const created = createdFact(scope);
   const alerted = alertedFact(alerts, scope);
   const attributed = attributedFact(alerts, alerted, scope);
   return {
@@ -46,6 +47,7 @@ function factsOf(scope: Scope): Facts {
         : notAsked('no sign of a block was seen'),
     recorded: notAsked("the host's own log is not read"),
     sources,
+    ...(created === undefined ? {} : { created }),
     alerted,
     attributed,
     inTime: inTimeFact(alerts, attributed, scope),

@@ -1,6 +1,7 @@
 import type { EvidenceRef } from '../domain/evidence.ts';
 import type { Reason } from '../domain/fact.ts';
 import { nonEmpty, type NonEmpty } from '../domain/non-empty.ts';
+import type { SiemExpectation } from '../domain/plan.ts';
 import type { OnProgress } from '../domain/progress.ts';
 import type { Observation, Observed } from '../domain/record.ts';
 import type { AlertHit, Answer, EventHit, Question, RuleHealth, Trace } from '../domain/siem.ts';
@@ -38,7 +39,7 @@ export async function observe(request: ObserveRequest): Promise<Observation> {
     const hosts = nonEmpty(request.hosts[plan.target] ?? []);
     return expect === undefined || hosts === undefined || execution.outcome.kind === 'not-run'
       ? []
-      : [{ expect, execution, trace: traceOf(execution, hosts) }];
+      : [{ expect, execution, trace: traceOf(execution, hosts, expect) }];
   });
   const traces = nonEmpty(watched.map(({ trace }) => trace));
   const startedAt = clock.now();
@@ -49,7 +50,9 @@ export async function observe(request: ObserveRequest): Promise<Observation> {
     startedAt,
   );
   const from = watched.reduce<Instant>((first, { execution }) => earlier(first, execution.startedAt), startedAt);
-  const sources = [...new Set(watched.flatMap(({ expect }) => expect.sources))].sort();
+  const sources = [
+    ...new Set(watched.flatMap(({ expect }) => [...expect.sources, ...(expect.file?.sources ?? [])])),
+  ].sort();
   const rules = [...new Set(watched.flatMap(({ expect }) => expect.rules))].sort();
   const offsets = watched.map(({ execution }) => Math.abs(execution.clock?.offsetMs ?? 0));
   const skew = skewMs + Math.max(0, ...offsets);
@@ -106,7 +109,7 @@ export async function observe(request: ObserveRequest): Promise<Observation> {
   return observation;
 }
 
-function traceOf(execution: Executed['execution'], hosts: NonEmpty<string>): Trace {
+function traceOf(execution: Executed['execution'], hosts: NonEmpty<string>, { file }: SiemExpectation): Trace {
   const offset = execution.clock?.offsetMs ?? 0;
   const told = execution.receipt.finished ?? execution.receipt.started;
   return {
@@ -116,6 +119,7 @@ function traceOf(execution: Executed['execution'], hosts: NonEmpty<string>): Tra
       told === undefined
         ? []
         : [{ pid: told.pid, executable: told.executable, startedAt: execution.receipt.started?.time ?? told.time }],
+    files: file === undefined || told?.script === undefined ? [] : [told.script],
     // On the host's own clock, which is what event times are by.
     window: { from: shift(execution.startedAt, offset - 2_000), to: shift(execution.endedAt, offset + 2_000) },
   };

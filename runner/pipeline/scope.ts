@@ -17,6 +17,8 @@ export type EstablishInput = {
 };
 
 export type SeenControl = ControlSeen & {
+  /** What the event shows: the execution itself, or the creation of its file. */
+  readonly asked: 'execution' | 'file';
   readonly target: string;
   readonly account: string;
   readonly channel: string;
@@ -32,6 +34,8 @@ export type Lookup = {
   readonly events: ReadonlyMap<Marker, readonly EventHit[]>;
   readonly alerts: ReadonlyMap<Marker, readonly AlertHit[]>;
   readonly controls: ReadonlyMap<LogSourceRef, readonly SeenControl[]>;
+  /** Controls whose own file was seen to be created. */
+  readonly fileControls: ReadonlyMap<LogSourceRef, readonly SeenControl[]>;
   /** Per log source: the targets of which anything at all arrived, for whichever execution. */
   readonly arrived: ReadonlyMap<LogSourceRef, ReadonlySet<string>>;
   /** Rules whose alerts are tied to a control: they fire on the harness itself. */
@@ -44,7 +48,7 @@ export type Scope = Executed & { readonly expect: SiemExpectation; readonly look
 export function lookupOf({ executed, observation, hosts }: EstablishInput): Lookup {
   const events = Map.groupBy(observation.events.hits, ({ marker }) => marker);
   const alerts = Map.groupBy(observation.alerts.hits, ({ marker }) => marker);
-  const controls = executed.flatMap((one) => seenControls(one, observation.siem, events));
+  const seen = executed.flatMap((one) => seenControls(one, observation.siem, events));
   const arrived = new Map<LogSourceRef, Set<string>>();
   for (const { plan, execution } of executed)
     for (const { source } of events.get(execution.marker) ?? [])
@@ -55,7 +59,14 @@ export function lookupOf({ executed, observation, hosts }: EstablishInput): Look
     asked: new Set(observation.asked),
     events,
     alerts,
-    controls: Map.groupBy(controls, ({ source }) => source),
+    controls: Map.groupBy(
+      seen.filter(({ asked }) => asked === 'execution'),
+      ({ source }) => source,
+    ),
+    fileControls: Map.groupBy(
+      seen.filter(({ asked }) => asked === 'file'),
+      ({ source }) => source,
+    ),
     arrived,
     harness: new Set(
       executed.flatMap(({ plan, execution }) =>
@@ -65,13 +76,20 @@ export function lookupOf({ executed, observation, hosts }: EstablishInput): Look
   };
 }
 
-/** A control shows its source alive by its own marker only, and only when it ran to its end. */
+/** A control shows its source alive by its own marker or its own file only, and only when it ran to its end. */
 function seenControls({ plan, execution }: Executed, siem: string, events: Lookup['events']): readonly SeenControl[] {
   if (plan.purpose !== 'control' || execution.outcome.kind !== 'finished') return [];
-  const sources = new Set(plan.expect.flatMap((expect) => (expect.siem === siem ? expect.sources : [])));
+  const own = plan.expect.filter((expect) => expect.siem === siem);
+  const sources = new Set(own.flatMap((expect) => expect.sources));
+  const fileSources = new Set(own.flatMap(({ file }) => file?.sources ?? []));
   return (events.get(execution.marker) ?? [])
-    .filter(({ matched, source }) => matched.by === 'marker' && sources.has(source))
-    .map(({ source, id, raw }) => ({
+    .filter(
+      ({ matched, source }) =>
+        (matched.by === 'marker' && sources.has(source)) ||
+        (matched.by === 'host-file-time' && fileSources.has(source)),
+    )
+    .map(({ source, id, raw, matched }) => ({
+      asked: matched.by === 'marker' ? 'execution' : 'file',
       execution: plan.id,
       phase: plan.phase === 'control-before' ? 'control-before' : 'control-after',
       source,

@@ -20,6 +20,8 @@ export type BenchEvent = {
   readonly args: readonly string[];
   readonly cwd?: string;
   readonly parent?: string;
+  /** Of an event about a file: its path. */
+  readonly file?: string;
 };
 
 /** An alert to put into the product. Without `event` it copies nothing of an event and only refers to `events`. */
@@ -96,6 +98,31 @@ export async function siemContract(t: Test, name: string, open: (t: Test) => Pro
         t.match(textOf(bench, hit?.raw), markerA, 'the raw event is kept');
         for (const exchange of answer.exchanges)
           t.ok(bench.kept(exchange).length > 0, 'the question and what answered it are kept');
+      },
+    );
+
+    await t.test(
+      `${name}: the creation of a trace's file is found by host, file and time, and by nothing less`,
+      async (t) => {
+        const bench = await open(t);
+        const writer = {
+          args: ['sftp-server'],
+          executable: '/usr/lib/openssh/sftp-server',
+          pid: 7,
+          file: '/tmp/.x/run.py',
+        };
+        await bench.putEvents([
+          eventOf(bench, { id: 'its', ...writer }),
+          eventOf(bench, { id: 'another-host', ...writer, host: 'lab-beta' }),
+          eventOf(bench, { id: 'another-file', ...writer, file: '/tmp/.x/run.pyc' }),
+          eventOf(bench, { id: 'another-time', ...writer, time: at(-30) }),
+        ]);
+        const dropped = { ...trace(markerA), files: ['/tmp/.x/run.py'] };
+        const { hits } = await bench.adapter.events(ask(bench, [dropped, trace(markerB)]), signal);
+        t.same(
+          hits.map(({ id, marker, matched }) => [id.includes('its'), marker, matched]),
+          [[true, markerA, { by: 'host-file-time' }]],
+        );
       },
     );
 
@@ -340,6 +367,7 @@ function trace(marker: string, process?: { readonly pid: number }): Trace {
     marker,
     hosts: ['lab-alpha'],
     processes: process === undefined ? [] : [{ pid: process.pid, executable: python, startedAt: at(1) }],
+    files: [],
     window: { from: at(0), to: at(60) },
   };
 }

@@ -65,7 +65,7 @@ function siemOf(lab: Lab) {
 async function eventsOf(lab: Lab, markers: readonly string[], host: LabHost): Promise<readonly EventHit[]> {
   const now = instant(Date.now());
   const window = { from: shift(now, -300_000), to: shift(now, 60_000) };
-  const traces = markers.map((marker) => ({ marker, hosts: [host.name] as const, processes: [], window }));
+  const traces = markers.map((marker) => ({ marker, hosts: [host.name] as const, processes: [], files: [], window }));
   const [first, ...rest] = traces;
   if (first === undefined) throw new Error('no marker');
   const question: Question = {

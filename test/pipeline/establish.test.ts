@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { shift } from '../../runner/domain/time.ts';
+import { duration, shift } from '../../runner/domain/time.ts';
 import type { VerdictKind } from '../../runner/domain/verdict.ts';
 import { judge } from '../../runner/pipeline/judge.ts';
 import type { Executed } from '../../runner/pipeline/scope.ts';
@@ -671,3 +671,70 @@ t.test(
     t.end();
   },
 );
+
+const creation = 'macos:osquery/file_events';
+const drops: Cast = { expect: { file: { sources: [creation], within: duration(60_000) } } };
+const ofFile = { source: creation, matched: { by: 'host-file-time' } } as const;
+
+t.test("created: the file's creation is a question of its own, and no verdict depends on it", (t) => {
+  const plain = delivered();
+  t.notOk('created' in plain.scene.facts(plain.emulation), 'not asked where nothing is dropped');
+  const { scene, emulation } = delivered(drops);
+  const before = judgementOf(scene, emulation);
+  t.match(scene.facts(emulation).created, { is: 'unknown', why: { class: 'source-not-alive' } });
+  scene.arrives(emulation, ofFile);
+  const facts = scene.facts(emulation);
+  t.match(facts.created, { is: 'yes', evidence: [{ hit: ofFile }] });
+  t.equal(facts.sources.length, 1);
+  t.same(judgementOf(scene, emulation), before);
+  t.end();
+});
+
+t.test(
+  'created: absence is proved by controls whose own files were seen before and after, and not by their markers',
+  (t) => {
+    const scene = new Scene();
+    const before = scene.control('before', 10, drops);
+    scene.arrives(before);
+    const emulation = scene.runs(100, drops);
+    scene.arrives(emulation);
+    const after = scene.control('after', 200, drops);
+    scene.arrives(after);
+    scene.knows();
+    t.match(scene.facts(emulation).created, { is: 'unknown', why: { class: 'source-not-alive' } });
+    scene.arrives(before, ofFile);
+    scene.arrives(after, ofFile);
+    t.match(scene.facts(emulation).created, { is: 'no', proof: { kind: 'absent' } });
+    t.end();
+  },
+);
+
+t.test('created: an event of the file does not stand in for the event of the execution', (t) => {
+  const { scene, emulation } = bracketed({ expect: { file: { sources: [execve], within: duration(60_000) } } });
+  scene.arrives(emulation, { matched: { by: 'host-file-time' } });
+  t.match(source(scene, emulation).delivered, { is: 'no', proof: { kind: 'absent' } });
+  t.equal(verdictOf(scene, emulation), 'missed');
+  t.end();
+});
+
+t.test('delivered: connections that stay on loopback and that no control shows are a reason, not a miss', (t) => {
+  const connects = (destinations: readonly string[]): Cast => ({
+    receipt: { destinations },
+    expect: { context: ['process', 'host', 'destination'] },
+  });
+  const reasonOf = (cast: Cast): unknown => {
+    const scene = new Scene();
+    scene.control('before', 10, cast);
+    const emulation = scene.runs(100, cast);
+    scene.control('after', 200, cast);
+    const { delivered: fact } = source(scene, emulation);
+    return fact.is === 'unknown' ? fact.why.class : fact.is;
+  };
+  t.equal(reasonOf(connects(['127.0.0.1:4711'])), 'not-observable-on-loopback');
+  t.equal(reasonOf(connects(['[::1]:4711', '127.8.9.1:80'])), 'not-observable-on-loopback');
+  t.equal(reasonOf(connects(['127.0.0.1:4711', '192.0.2.9:80'])), 'source-not-alive');
+  t.equal(reasonOf(connects([])), 'source-not-alive');
+  const { scene, emulation } = bracketed(connects(['127.0.0.1:4711']));
+  t.equal(verdictOf(scene, emulation), 'missed', 'where the controls are seen, loopback is observed');
+  t.end();
+});

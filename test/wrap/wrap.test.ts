@@ -9,7 +9,15 @@ import { FakeClock } from '../fakes/fake-clock.ts';
 import { cut, ScriptedSiem, whole } from '../fakes/scripted-siem.ts';
 
 const question: Question = {
-  traces: [{ marker: 'm'.repeat(24), hosts: ['alpha'], processes: [], window: { from: instant(0), to: instant(1) } }],
+  traces: [
+    {
+      marker: 'm'.repeat(24),
+      hosts: ['alpha'],
+      processes: [],
+      files: [],
+      window: { from: instant(0), to: instant(1) },
+    },
+  ],
   sources: [],
   window: { from: instant(0), to: instant(1), basis: 'event' },
   limit: 10,

@@ -12,7 +12,7 @@ export function matchesOf(alert: AlertLine, referred: readonly EventLine[], trac
   );
   if (byEvent.length > 0) return unique(byEvent);
   const { hosts, pid, executable, eventTime } = alert;
-  const itself = { markers: alert.markers, hosts, pid, executable, time: eventTime ?? alert.time };
+  const itself = { markers: alert.markers, hosts, pid, executable, file: undefined, time: eventTime ?? alert.time };
   return unique([itself, ...referred].flatMap((event) => traces.byProcess(event)));
 }
 

@@ -21,6 +21,8 @@ export type EventLine = {
   readonly hosts: readonly string[];
   readonly pid: number | undefined;
   readonly executable: string | undefined;
+  /** Of an event about a file. */
+  readonly file: string | undefined;
   readonly sources: readonly LogSourceRef[];
   readonly markers: ReadonlyMap<Marker, string>;
   /** Set when the line has been kept as evidence. */
@@ -64,6 +66,7 @@ export class EventReader {
       hosts: this.hosts(document),
       pid: pidOf(document),
       executable: valueOf(document, 'process.executable'),
+      file: valueOf(document, 'file.path'),
       sources: this.#sources(document),
       markers: this.markers(document),
     };

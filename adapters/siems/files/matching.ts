@@ -9,6 +9,7 @@ export type Recognisable = {
   readonly hosts: readonly string[];
   readonly pid: number | undefined;
   readonly executable: string | undefined;
+  readonly file: string | undefined;
   readonly time: Instant;
 };
 
@@ -18,12 +19,15 @@ export type Matched = { readonly marker: Marker; readonly matched: MatchedBy };
 export class Traces {
   readonly #markers: ReadonlySet<Marker>;
   readonly #byPid = new Map<number, Trace[]>();
+  readonly #byFile = new Map<string, Trace[]>();
 
   constructor(question: Question) {
     this.#markers = new Set(question.traces.map(({ marker }) => marker));
     for (const trace of question.traces)
       for (const pid of new Set(trace.processes.map((process) => process.pid)))
         this.#byPid.set(pid, [...(this.#byPid.get(pid) ?? []), trace]);
+    for (const trace of question.traces)
+      for (const file of new Set(trace.files)) this.#byFile.set(file, [...(this.#byFile.get(file) ?? []), trace]);
   }
 
   /**
@@ -32,7 +36,9 @@ export class Traces {
    */
   of(event: Recognisable): readonly Matched[] {
     const byMarker = this.byMarker(event.markers);
-    return byMarker.length > 0 ? byMarker : this.byProcess(event);
+    if (byMarker.length > 0) return byMarker;
+    const byFile = this.byFile(event);
+    return byFile.length > 0 ? byFile : this.byProcess(event);
   }
 
   /** Markers in what the event is about; only when there is none, those that are found elsewhere in it. */
@@ -43,6 +49,16 @@ export class Traces {
       marker,
       matched: { by: 'marker' as const, field },
     }));
+  }
+
+  /** The creation of a trace's file on its host; whichever process wrote it. */
+  byFile({ hosts, file, time }: Recognisable): readonly Matched[] {
+    return (file === undefined ? [] : (this.#byFile.get(file) ?? []))
+      .filter(
+        ({ window, hosts: names }) =>
+          window.from <= time && time <= window.to && names.some((name) => hosts.includes(name.toLowerCase())),
+      )
+      .map(({ marker }) => ({ marker, matched: { by: 'host-file-time' as const } }));
   }
 
   byProcess({ hosts, pid, executable, time }: Recognisable): readonly Matched[] {

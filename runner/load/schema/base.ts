@@ -38,6 +38,7 @@ export const reason = heldTo<Reason>()(
         'protocol',
         'cut-short',
         'source-not-alive',
+        'not-observable-on-loopback',
         'still-waiting',
         'rule-failed',
         'rule-not-run',

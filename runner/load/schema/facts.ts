@@ -75,6 +75,8 @@ const attributed = z.strictObject({
 
 const inTime = z.strictObject({ latencyMs: durationMs, withinMs: durationMs, uncertaintyMs: z.number() });
 
+const delivered = fact(z.strictObject({ hit: eventHit, latencyMs: durationMs }), notDelivered);
+
 export const facts = heldTo<Facts>()(
   z
     .strictObject({
@@ -84,10 +86,11 @@ export const facts = heldTo<Facts>()(
       sources: nonEmpty(
         z.strictObject({
           source: z.string(),
-          delivered: fact(z.strictObject({ hit: eventHit, latencyMs: durationMs }), notDelivered),
+          delivered,
           usable: fact(z.strictObject({ event: z.string(), agreed: z.array(contextField) }), notUsable),
         }),
       ),
+      created: delivered.exactOptional(),
       alerted: fact(z.strictObject({ alert: alertHit, latencyMs: durationMs }), notAlerted),
       attributed: fact(attributed, z.strictObject({ alerts: nonEmpty(attributed) })),
       inTime: fact(inTime, inTime),

@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { type LeftOut, phases, type Plan, type PlannedExecution, type SiemExpectation } from '../../domain/plan.ts';
+import {
+  type LeftOut,
+  phases,
+  type Plan,
+  type PlannedExecution,
+  type Sample,
+  type SiemExpectation,
+} from '../../domain/plan.ts';
 import { channels, contextFields, interpreters, invocations, type PythonStep, vias } from '../../domain/scenario.ts';
 import { durationMs, instant, nonEmpty, sha256 } from './base.ts';
 import { heldTo } from './held-to.ts';
@@ -76,6 +83,16 @@ export const leftOut = heldTo<LeftOut>()(
   z.strictObject({ what: z.string(), because: z.string() }).meta({ id: 'LeftOut' }),
 );
 
+const sample = heldTo<Sample>()(
+  z.strictObject({
+    perRoleAndZone: z.int(),
+    seed: z.string(),
+    always: z.string().exactOptional(),
+    inScope: z.array(z.string()),
+    chosen: z.array(z.string()),
+  }),
+);
+
 /** `plan.json`, schema `detproof/plan/1`. */
 export const planSchema = heldTo<Plan>()(
   z.strictObject({
@@ -88,5 +105,6 @@ export const planSchema = heldTo<Plan>()(
     targets: z.array(z.strictObject({ id: z.string(), until: instant })),
     executions: z.array(plannedExecution),
     leftOut: z.array(leftOut),
+    sample: sample.exactOptional(),
   }),
 );

@@ -77,6 +77,15 @@ export const runSchema = heldTo<RunReport>()(
       operator: z.string(),
       planSha256: sha256,
       journal: z.strictObject({ lines: count, headSha256: sha256 }),
+      sample: z
+        .strictObject({
+          perRoleAndZone: count,
+          seed: z.string(),
+          always: z.string().exactOptional(),
+          hostsInScope: count,
+          hostsSampled: count,
+        })
+        .exactOptional(),
     }),
     engagement: z.strictObject({
       id: z.string(),

@@ -7,6 +7,7 @@ import { contextField } from './plan.ts';
 const matchedBy = z.discriminatedUnion('by', [
   z.strictObject({ by: z.literal('marker'), field: z.string() }),
   z.strictObject({ by: z.literal('host-process-time') }),
+  z.strictObject({ by: z.literal('host-file-time') }),
 ]);
 
 export const eventHit = heldTo<EventHit>()(

@@ -93,7 +93,7 @@ function bench(t: Test, more: Record<string, unknown> = {}): Bench {
   };
 }
 
-function ecs({ id, source, time, ingested, host, user, pid, executable, args, cwd, parent }: BenchEvent) {
+function ecs({ id, source, time, ingested, host, user, pid, executable, args, cwd, parent, file }: BenchEvent) {
   return {
     '@timestamp': time,
     event: { id, ingested, dataset: source === execve ? 'auditd.execve' : 'auditd.connect' },
@@ -107,6 +107,7 @@ function ecs({ id, source, time, ingested, host, user, pid, executable, args, cw
       working_directory: cwd,
       parent: { executable: parent },
     },
+    ...(file !== undefined && { file: { path: file } }),
   };
 }
 
@@ -118,7 +119,7 @@ function event(id: string, own: Partial<BenchEvent> = {}): BenchEvent {
 function question(own: Partial<Question> = {}): Question {
   const window = { from: at(-60), to: at(600) };
   return {
-    traces: [{ marker, hosts: ['h'], processes: [], window }],
+    traces: [{ marker, hosts: ['h'], processes: [], files: [], window }],
     sources: [execve],
     window: { ...window, basis: 'event' },
     limit: 100,
