@@ -1,6 +1,7 @@
 import type { Plan } from '../domain/plan.ts';
 import { refuseEngagement } from '../domain/authorize.ts';
 import type { LeftBehind } from '../domain/execution.ts';
+import type { Target } from '../domain/inventory.ts';
 import type { RunReport } from '../domain/run-report.ts';
 import { visible } from '../load/problem.ts';
 import { makePlan } from '../pipeline/plan.ts';
@@ -19,6 +20,8 @@ export type RunOptions = {
   readonly json?: boolean;
   readonly targets?: string;
   readonly scenarios?: string;
+  readonly sample?: string;
+  readonly seed?: string;
   readonly variants: boolean;
   readonly yes?: boolean;
 };
@@ -33,9 +36,15 @@ export function newRunId(app: App): string {
 export function planFor(app: App, material: Material, options: RunOptions, runId: string): Plan {
   const refusal = refuseEngagement(material.inventory.engagement);
   if (refusal !== undefined) throw new Exit(exitCodes.refused, `Refused: ${refusal.detail}.`);
-  const chosen = choose(material, options, runId);
+  const { targets, scenarios, sample } = choose(material, options, runId);
   const { inventory, scenarios: library } = material;
-  return makePlan({ runId, inventory, library, ...chosen, now: app.clock.now(), variants: options.variants });
+  const now = app.clock.now();
+  const plan = makePlan({ runId, inventory, library, targets, scenarios, now, variants: options.variants });
+  if (sample === undefined) return plan;
+  const { perRoleAndZone, seed, always } = sample.rule;
+  const ids = (of: readonly Target[]): readonly string[] => of.map(({ id }) => id);
+  const chosen = { perRoleAndZone, seed, inScope: ids(sample.scope), chosen: ids(targets) };
+  return { ...plan, sample: { ...chosen, ...(always !== undefined && { always: always.text }) } };
 }
 
 /** Throws {@link Exit} 4 for a plan that has nothing to execute, with the reasons. */

@@ -6,6 +6,7 @@ import { loadAttack } from '../load/attack.ts';
 import { loadInventory } from '../load/inventory.ts';
 import type { Loaded, Problem } from '../load/problem.ts';
 import { loadScenarios, readLibrary } from '../load/scenarios.ts';
+import { type SampleRule, sampleRule, sampleTargets } from '../load/sample.ts';
 import { selectScenarios, selectTargets } from '../load/select.ts';
 import { type App, BadInput } from './app.ts';
 
@@ -50,25 +51,44 @@ function sourcesOf(attack: AttackFacts): readonly string[] {
   );
 }
 
-/** The targets and scenarios that the user's expressions choose; without one, all. */
+export type Choice = {
+  readonly targets?: string;
+  readonly scenarios?: string;
+  /** A number, or `all`, which sets aside what the inventory says. */
+  readonly sample?: string;
+  readonly seed?: string;
+};
+
+/**
+ * The targets and scenarios that the user's expressions choose; without one, all. Of the targets then a sample, when the inventory
+ * or the command line asks for one; `scope` is what it was taken from.
+ */
 export function choose(
   material: Material,
-  options: { readonly targets?: string; readonly scenarios?: string },
-  seed: string,
-): { readonly targets: readonly Target[]; readonly scenarios: readonly Scenario[] } {
+  options: Choice,
+  runId: string,
+): {
+  readonly targets: readonly Target[];
+  readonly scenarios: readonly Scenario[];
+  readonly sample?: { readonly rule: SampleRule; readonly scope: readonly Target[] };
+} {
   const { inventory, scenarios } = material;
-  const chosenTargets = options.targets === undefined ? undefined : selectTargets(inventory, options.targets, seed);
+  const chosenTargets = options.targets === undefined ? undefined : selectTargets(inventory, options.targets);
   const chosenScenarios = options.scenarios === undefined ? undefined : selectScenarios(scenarios, options.scenarios);
-  const problems = [chosenTargets, chosenScenarios].flatMap((chosen) =>
+  const rule = sampleRule(inventory, options, runId);
+  const problems = [chosenTargets, chosenScenarios, rule].flatMap((chosen) =>
     chosen?.is === 'refused' ? chosen.problems : [],
   );
   if (problems.length > 0) throw new BadInput(problems);
   const picked = chosenScenarios?.is === 'loaded' ? chosenScenarios.value : scenarios;
   // A chosen emulation or twin without its controls could prove nothing.
   const controls = scenarios.filter(({ purpose, id }) => purpose === 'control' && !picked.some((one) => one.id === id));
+  const scope = chosenTargets?.is === 'loaded' ? chosenTargets.value : inventory.targets;
+  const sample = rule.is === 'loaded' && rule.value !== undefined ? { rule: rule.value, scope } : undefined;
   return {
-    targets: chosenTargets?.is === 'loaded' ? chosenTargets.value : inventory.targets,
+    targets: sample === undefined ? scope : sampleTargets(scope, sample.rule),
     scenarios: [...picked, ...controls],
+    ...(sample !== undefined && { sample }),
   };
 }
 

@@ -29,6 +29,7 @@ export function planLines(made: Plan): readonly string[] {
         `${made.executions.filter((one) => one.phase === phase).length} executions`,
       ]),
     ),
+    ...sampleLine(made),
     ...made.targets.map(({ id, until }) => `  ${id} may be touched until ${until}`),
     `  then up to ${formatDuration(waits)} of asking the SIEM`,
     ...columns(
@@ -45,5 +46,14 @@ export function planLines(made: Plan): readonly string[] {
     ),
     ...(made.leftOut.length === 0 ? [] : ['Left out:']),
     ...made.leftOut.map(({ what, because }) => `  ${what}: ${because}`),
+  ];
+}
+
+function sampleLine({ sample }: Plan): readonly string[] {
+  if (sample === undefined) return [];
+  const { chosen, inScope, perRoleAndZone, seed, always } = sample;
+  const besides = always === undefined ? '' : `, and all of ${always}`;
+  return [
+    `  a sample: ${chosen.length} of ${inScope.length} hosts in scope, ${perRoleAndZone} of each role in each zone${besides} (--seed ${seed} chooses the same)`,
   ];
 }

@@ -88,12 +88,14 @@ function build(app: App, end: (exitCode: number) => void): Command {
   const choosing = (): readonly Option[] => [
     new Option(
       '-t, --targets <expression>',
-      'only these targets: ids, globs, group:x, role:x, zone:x, platform:x, !x, sample:N',
+      "only these: 'role=web-server and not zone=dmz', ids and globs; by id, platform, group, role, zone, owner, criticality, fidelity, transport",
     ),
     new Option(
       '-s, --scenarios <expression>',
-      'only these scenarios: ids, globs, element:x, analytic:x, purpose:x, !x',
+      "only these: 'element=ScriptDir and not purpose=twin', ids and globs; by id, purpose, element, analytic, platform, channel, source",
     ),
+    new Option('--sample <n>', 'of the targets, n of each role in each zone; all sets aside what the inventory says'),
+    new Option('--seed <text>', 'what decides which are in the sample'),
     new Option('--no-variants', 'leave variants out'),
   ];
   const yes = (): Option => new Option('-y, --yes', 'do not ask before running');

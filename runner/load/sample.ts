@@ -1,9 +1,37 @@
 import { createHash } from 'node:crypto';
-import type { Target } from '../domain/inventory.ts';
+import type { Inventory, Target } from '../domain/inventory.ts';
 import { isSelected, type Selector } from '../domain/selector.ts';
+import { type Loaded, type Problem, shown } from './problem.ts';
 
 /** How many of the targets are taken. `always`: those that are taken whatever the sample says. */
 export type SampleRule = { readonly perRoleAndZone: number; readonly seed: string; readonly always?: Selector };
+
+/**
+ * What the inventory's `sample`, `--sample` and `--seed` come to; undefined when all targets are meant. Without a seed of its own a
+ * run's id is its seed: it is recorded with the plan in any case.
+ */
+export function sampleRule(
+  { sample }: Pick<Inventory, 'sample'>,
+  options: { readonly sample?: string; readonly seed?: string },
+  runId: string,
+): Loaded<SampleRule | undefined> {
+  const wrong = (option: string, found: string, hint: string): Loaded<SampleRule | undefined> => {
+    const problem: Problem = { file: option, line: 1, col: 1, code: 'SELECT_SAMPLE', found, hint };
+    return { is: 'refused', problems: [problem] };
+  };
+  const asked = options.sample;
+  if (asked !== undefined && asked !== 'all' && !/^[1-9]\d{0,3}$/.test(asked))
+    return wrong('--sample', shown(asked), 'write how many hosts of each role in each zone, from 1 to 9999, or all');
+  const perRoleAndZone = asked === 'all' ? undefined : asked === undefined ? sample?.perRoleAndZone : Number(asked);
+  if (options.seed !== undefined && perRoleAndZone === undefined)
+    return wrong('--seed', 'a seed, and no sample that it could decide', 'add --sample N, or leave it out');
+  if (options.seed !== undefined && !/^[^\p{C}]{1,100}$/u.test(options.seed))
+    return wrong('--seed', shown(options.seed), 'use up to 100 printable characters');
+  if (perRoleAndZone === undefined) return { is: 'loaded', value: undefined };
+  const seed = options.seed ?? sample?.seed ?? runId;
+  const always = sample?.always;
+  return { is: 'loaded', value: { perRoleAndZone, seed, ...(always !== undefined && { always }) } };
+}
 
 /**
  * Of each role in each zone (of each platform and fidelity apart, since hosts of two platforms never stand for each other) the

@@ -1,8 +1,8 @@
 import type { AttackFacts } from '../domain/attack.ts';
 import type { EvidenceRef } from '../domain/evidence.ts';
 import type { Facts } from '../domain/facts.ts';
-import type { Inventory } from '../domain/inventory.ts';
-import type { Plan, PlannedExecution } from '../domain/plan.ts';
+import type { Inventory, Target } from '../domain/inventory.ts';
+import type { Plan, PlannedExecution, Sample } from '../domain/plan.ts';
 import type { HostReached, Observation, RecordLine } from '../domain/record.ts';
 import type { Assessment, ExecutionReport, RunReport } from '../domain/run-report.ts';
 import type { Execution } from '../domain/execution.ts';
@@ -68,6 +68,7 @@ export function makeReport(input: ReportInput): RunReport {
       operator: opened.data.operator,
       planSha256: input.planSha256,
       journal: input.head,
+      ...(plan.sample === undefined ? {} : { sample: sampleOf(plan.sample) }),
     },
     engagement: {
       id: engagement.id,
@@ -98,7 +99,7 @@ export function makeReport(input: ReportInput): RunReport {
     executions: reports,
     matrix: makeMatrix(
       attack,
-      targets,
+      inScope(plan, inventory, targets),
       inventory.siems.map(({ id }) => id),
       reports,
     ),
@@ -108,6 +109,17 @@ export function makeReport(input: ReportInput): RunReport {
     excerpts: excerptsOf(reports, observations, input.excerpt),
     outcome: outcomeOf(reports, leftBehind, wasInterrupted(records)),
   };
+}
+
+function sampleOf({ inScope, chosen, ...rest }: Sample): NonNullable<RunReport['run']['sample']> {
+  return { ...rest, hostsInScope: inScope.length, hostsSampled: chosen.length };
+}
+
+/** Hosts that a sample passed over are in scope all the same: what is said of the others is not said of them. */
+function inScope(plan: Plan, inventory: Inventory, targets: readonly Target[]): readonly Target[] {
+  const passedOver = new Set(plan.sample?.inScope);
+  for (const { id } of targets) passedOver.delete(id);
+  return [...targets, ...inventory.targets.filter(({ id }) => passedOver.has(id))];
 }
 
 /** The planned executions, those that a resume added, and what is known of each. */

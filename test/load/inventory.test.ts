@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import t from 'tap';
 import { loadInventory } from '../../runner/load/inventory.ts';
 import { formatProblem } from '../../runner/load/problem.ts';
