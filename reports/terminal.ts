@@ -3,7 +3,7 @@ import type { Figure, RunReport } from '../runner/domain/run-report.ts';
 import { elapsed, formatDuration } from '../runner/domain/time.ts';
 import { fit, wrap } from './shared/columns.ts';
 import { base, fraction, percentage } from './shared/figures.ts';
-import { type Finding, findings, placeOf, titleOf } from './shared/findings.ts';
+import { type Finding, findings, placeOf, titleOf, harnessRules } from './shared/findings.ts';
 import { clockWords, utcSeconds } from './shared/times.ts';
 import { visible } from './shared/visible.ts';
 import { exitWords, hopWords, platformWords } from './shared/words.ts';
@@ -224,7 +224,7 @@ function harness(run: RunReport, width: number, paint: Paints): string[] {
   const rows = Object.entries(run.harnessRules)
     .filter(([, rules]) => rules.length > 0)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .flatMap(([siem, rules]) => named(siem, [...rules].sort().join(', '), width, paint));
+    .flatMap(([siem]) => named(siem, harnessRules(run, siem), width, paint));
   return rows.length === 0
     ? []
     : [

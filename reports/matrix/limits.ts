@@ -1,4 +1,5 @@
 import type { RunReport } from '../../runner/domain/run-report.ts';
+import { harnessRules } from '../shared/findings.ts';
 import { clockWords, utc } from '../shared/times.ts';
 import { platformWords } from '../shared/words.ts';
 
@@ -27,7 +28,7 @@ export function limits(run: RunReport): Limits {
     harnessRules: Object.entries(run.harnessRules)
       .filter(([, rules]) => rules.length > 0)
       .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([siem, rules]) => ({ name: siem, value: [...rules].sort().join(', ') })),
+      .map(([siem]) => ({ name: siem, value: harnessRules(run, siem) })),
     leftOut:
       run.leftOut.length === 0
         ? false

@@ -1,3 +1,4 @@
+import { isRemoteAccess } from '../../runner/domain/attack.ts';
 import type { Reason } from '../../runner/domain/fact.ts';
 import type { Hop } from '../../runner/domain/facts.ts';
 import type { SiemExpectation } from '../../runner/domain/plan.ts';
@@ -52,6 +53,18 @@ export function isDeclared({ stance }: SiemExpectation): boolean {
 /** `the rule failed: 3 times, circuit_breaking_exception` */
 export function reasonLine(reason: Reason): string {
   return `${reasonWords[reason.class]}: ${reason.detail}`;
+}
+
+/** `rule-a, rule-b (remote access, T1021.004)`: rules of a SIEM that fire on the harness itself. */
+export function harnessRules(run: RunReport, siem: string): string {
+  const alerts = run.executions.flatMap(({ assessments }) =>
+    assessments.filter((one) => one.siem === siem).flatMap(({ facts }) => facts.alerts),
+  );
+  const label = (rule: string): string => {
+    const techniques = alerts.find((alert) => alert.rule === rule)?.techniques ?? [];
+    return isRemoteAccess(techniques) ? `${rule} (remote access, ${techniques.join(', ')})` : rule;
+  };
+  return [...(run.harnessRules[siem] ?? [])].sort().map(label).join(', ');
 }
 
 /** `Run a script from /tmp (interpreter=renamed)` */

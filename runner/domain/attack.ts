@@ -37,6 +37,14 @@ export type AttackFacts = {
   readonly analytics: readonly Analytic[];
 };
 
+/**
+ * Do these techniques of an alert say that somebody reached the host, and nothing else? ATT&CK's T1021, Remote Services. Such an
+ * alert is about how detproof got there, which it does for controls and emulations alike, and not about the Python behaviour.
+ */
+export function isRemoteAccess(techniques: readonly string[]): boolean {
+  return techniques.length > 0 && techniques.every((technique) => /^T1021(?:\.|$)/.test(technique));
+}
+
 export function logSourceRef(name: string, channel: string): LogSourceRef {
   return `${name}/${channel}`;
 }

@@ -94,6 +94,8 @@ export type Facts = {
     readonly latencyMs: DurationMs;
     readonly raw: EvidenceRef;
     readonly name: string;
+    /** As the SIEM's alert names them. */
+    readonly techniques: readonly string[];
   })[];
   /** Alerts could be read whole and `observeFor` is over: what a twin or control needs to be called quiet or clean. */
   readonly alertsRead: Fact<EvidenceRef, never>;

@@ -51,13 +51,14 @@ function factsOf(scope: Scope): Facts {
     alerted,
     attributed,
     inTime: inTimeFact(alerts, attributed, scope),
-    alerts: alerts.map(({ alert, rule, grade, latencyMs, raw, name }) => ({
+    alerts: alerts.map(({ alert, rule, grade, latencyMs, raw, name, hit: { techniques } }) => ({
       alert,
       rule,
       grade,
       latencyMs,
       raw,
       name,
+      techniques,
     })),
     alertsRead: alertsReadFact(scope),
     byHarness: [...new Set(alerts.map(({ rule }) => rule))].filter((rule) => lookup.harness.has(rule)).sort(),

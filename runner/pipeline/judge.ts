@@ -1,3 +1,4 @@
+import { isRemoteAccess } from '../domain/attack.ts';
 import type { Facts, Hop } from '../domain/facts.ts';
 import type { PlannedExecution, SiemExpectation } from '../domain/plan.ts';
 import type { Reason } from '../domain/fact.ts';
@@ -125,7 +126,8 @@ function judgeUndelivered(pipe: Exclude<Delivery, { is: 'yes' }>, facts: Facts):
 function judgeQuiet(purpose: 'twin' | 'control', facts: Facts): Finding {
   const ran = judgeRan(facts);
   if (ran !== undefined) return ran;
-  const rules = [...new Set(facts.alerts.map(({ rule }) => rule))].sort();
+  const about = facts.alerts.filter(({ techniques }) => !isRemoteAccess(techniques));
+  const rules = [...new Set(about.map(({ rule }) => rule))].sort();
   if (rules.length > 0)
     return {
       verdict: purpose === 'twin' ? 'noisy' : 'harness-visible',
@@ -209,13 +211,25 @@ function switchedOff({ alerted }: Facts): readonly string[] {
 }
 
 function alertNotes(facts: Facts): readonly string[] {
-  const notes = new Set<string>();
-  for (const { rule, name, grade } of facts.alerts) {
+  const notes = new Set<string>(remoteAccessNotes(facts));
+  for (const { rule, name, grade, techniques } of facts.alerts) {
+    if (isRemoteAccess(techniques)) continue;
     if (facts.byHarness.includes(rule)) notes.add(`by the harness: ${name} (${rule}) also fires on the control`);
     else if (grade === 'other-rule') notes.add(`another rule alerted: ${name} (${rule})`);
     else if (grade === 'correlated') notes.add(`correlated only: ${name} (${rule}) fits by host, process and time`);
   }
   return [...notes];
+}
+
+/** Seen on the way to the host, and shown apart: it says nothing of the behaviour under test. */
+function remoteAccessNotes({ alerts }: Facts): readonly string[] {
+  return [
+    ...new Set(
+      alerts
+        .filter(({ techniques }) => isRemoteAccess(techniques))
+        .map(({ name, rule, techniques }) => `remote access detected: ${name} (${rule}, ${techniques.join(', ')})`),
+    ),
+  ];
 }
 
 /** An alert that says it happened elsewhere sends the analyst to the wrong host. */

@@ -80,7 +80,7 @@ function seen(receipt: ReceiptLine, rule: string, excerpts: Excerpts): { facts: 
       alerted: { is: 'yes', evidence: [{ alert, latencyMs }] },
       attributed: { is: 'yes', evidence: [attributed] },
       inTime: { is: 'yes', evidence: [{ latencyMs, withinMs: duration(300_000), uncertaintyMs: 12 }] },
-      alerts: [{ ...attributed, latencyMs, raw: alert.raw, name: alert.rule.name }],
+      alerts: [{ ...attributed, latencyMs, raw: alert.raw, name: alert.rule.name, techniques: alert.techniques }],
       alertsRead: { is: 'yes', evidence: [excerpts.keep('{"took":4,"timed_out":false,"hits":{"total":1}}')] },
       byHarness: [],
     },

@@ -738,3 +738,29 @@ t.test('delivered: connections that stay on loopback and that no control shows a
   t.equal(verdictOf(scene, emulation), 'missed', 'where the controls are seen, loopback is observed');
   t.end();
 });
+
+t.test(
+  'judge: an alert about remote access alone makes neither a control harness-visible nor a twin noisy, and is shown',
+  (t) => {
+    const login = { rule: { id: 'ssh-command', name: 'Command over SSH' }, techniques: ['T1021.004'] };
+    for (const purpose of ['control', 'twin'] as const) {
+      const scene = new Scene();
+      scene.arrives(scene.control('before', 10));
+      const one = purpose === 'twin' ? scene.runs(100, { purpose }) : scene.control('before', 100);
+      scene.arrives(one);
+      scene.arrives(scene.control('after', 200));
+      scene.knows();
+      scene.alerts(one, 1, login);
+      const judged = judgementOf(scene, one);
+      t.equal(judged.verdict, purpose === 'twin' ? 'quiet' : 'clean');
+      t.match(judged.notes, [/remote access detected: Command over SSH \(ssh-command, T1021\.004\)/]);
+      scene.alerts(one, 1, { ...login, techniques: ['T1021.004', 'T1059.006'] });
+      t.equal(
+        verdictOf(scene, one),
+        purpose === 'twin' ? 'noisy' : 'harness-visible',
+        'not when it is about Python too',
+      );
+    }
+    t.end();
+  },
+);
