@@ -15,8 +15,13 @@ export type EcsEvent = {
       | 'esxi.shell'
       | 'esxi.hostd'
       | 'esxi.vobd'
+      | 'macos.endpointsecurity.exec'
+      | 'macos.osquery.process_events'
+      | 'macos.osquery.socket_events'
+      | 'macos.osquery.file_events'
       | 'macos.osquery'
       | 'macos.unifiedlog'
+      | 'macos.syslog'
       | 'windows.sysmon_operational'
       | 'windows.security';
     /** The number that the platform gives such events (Windows). */

@@ -1,0 +1,82 @@
+import type { Actor, AuditFact } from './audit-facts.ts';
+
+/** A process as Endpoint Security tells of it: one image of one process. */
+export type MacProcess = Actor & {
+  /** Rises with every fork and exec on the host, so that a pid used again is another process. */
+  readonly pidVersion: number;
+  readonly startMs: number;
+  readonly parentVersion: number;
+};
+
+const limit = 16_384;
+
+/** The processes of the stand-in, from the facts about them: the image before an exec, and which version of a pid it was. */
+export class MacProcesses {
+  readonly #known = new Map<number, MacProcess>();
+  #version = 0;
+
+  /** The process of whoever did this, whose image its record tells. */
+  actor(fact: Actor): MacProcess {
+    const known = this.#known.get(fact.pid);
+    if (known?.executable === fact.executable) return { ...known, ...actorOnly(fact) };
+    return this.#put({ ...actorOnly(fact), startMs: fact.timeMs, parentVersion: this.#versionOf(fact.ppid) });
+  }
+
+  /** Parent and child after a fork. The child may have been heard of already: the parent's record is written when its call returns. */
+  forked(fact: Extract<AuditFact, { is: 'fork' }>): { readonly parent: MacProcess; readonly child: MacProcess } {
+    const parent = this.actor(fact);
+    const known = this.#known.get(fact.child);
+    const own = known !== undefined && known.startMs >= fact.timeMs ? known : undefined;
+    const made = { ...actorOnly(fact), pid: fact.child, ppid: fact.pid };
+    const child = own ?? this.#put({ ...made, startMs: fact.timeMs, parentVersion: parent.pidVersion });
+    return { parent, child };
+  }
+
+  /** The image before and after an exec. A process that was not heard of has its parent's image: it was forked from it a moment ago. */
+  executed(fact: Extract<AuditFact, { is: 'exec' }>): { readonly before: MacProcess; readonly after: MacProcess } {
+    const parent = this.#known.get(fact.ppid);
+    const own = this.#known.get(fact.pid);
+    const isOwn = own !== undefined && (own.ppid === fact.ppid || own.startMs <= fact.timeMs);
+    const image = { ...actorOnly(fact), executable: parent?.executable ?? '' };
+    const first = { ...image, startMs: fact.timeMs, parentVersion: parent?.pidVersion ?? 0 };
+    const before = isOwn ? own : this.#put(first);
+    const after = this.#put({ ...actorOnly(fact), startMs: before.startMs, parentVersion: before.parentVersion });
+    return { before, after };
+  }
+
+  /** What is known of a pid now. */
+  imageOf(pid: number): string | undefined {
+    return this.#known.get(pid)?.executable;
+  }
+
+  #versionOf(pid: number): number {
+    return this.#known.get(pid)?.pidVersion ?? 0;
+  }
+
+  #put(process: Omit<MacProcess, 'pidVersion'>): MacProcess {
+    this.#version += 1;
+    const made = { ...process, pidVersion: this.#version };
+    this.#known.delete(made.pid);
+    this.#known.set(made.pid, made);
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > limit && oldest !== undefined) this.#known.delete(oldest);
+    return made;
+  }
+}
+
+function actorOnly(fact: Actor): Actor {
+  const { timeMs, pid, ppid, executable, auid, uid, euid, gid, egid, session, tty } = fact;
+  return {
+    timeMs,
+    pid,
+    ppid,
+    executable,
+    uid,
+    euid,
+    gid,
+    egid,
+    session,
+    ...(auid !== undefined && { auid }),
+    ...(tty !== undefined && { tty }),
+  };
+}
