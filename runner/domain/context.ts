@@ -10,7 +10,14 @@ import type { EventHit } from './siem.ts';
  */
 const carries: Readonly<Record<LogSourceRef, readonly ContextField[]>> = {
   'linux:syslog//var/log/syslog': ['host'],
+  'esxi:auth//var/log/auth.log': ['command-line', 'user', 'host'],
+  'esxi:shell//var/log/shell.log': ['command-line', 'user', 'host'],
+  'esxi:vobd//var/log/vobd.log': ['user', 'host'],
+  'esxi:hostd//var/log/hostd.log': ['host'],
 };
+
+/** Sources that hold lines as they were given to a shell, and not processes as they were started. */
+const typed: ReadonlySet<LogSourceRef> = new Set(['esxi:auth//var/log/auth.log', 'esxi:shell//var/log/shell.log']);
 
 export function askedOf(source: LogSourceRef, wanted: readonly ContextField[]): readonly ContextField[] {
   const carried = carries[source];
@@ -33,7 +40,7 @@ export function compareContext(
     const siem = hit.fields[field] ?? '';
     const truth = toldBy(receipt, field, hosts);
     if (siem.trim() === '') problems.push({ field, problem: 'missing', receipt: truth.join(' or '), siem });
-    else if (truth.length > 0 && !truth.some((value) => agrees(field, value, siem, hit)))
+    else if (truth.length > 0 && !truth.some((value) => agrees(field, value, siem, hit, receipt)))
       problems.push({ field, problem: 'contradicts', receipt: truth.join(' or '), siem });
     else agreed.push(field);
   }
@@ -66,37 +73,62 @@ export function toldBy(receipt: ReceiptLine, field: ContextField, hosts: readonl
   }
 }
 
-function agrees(field: ContextField, truth: string, siem: string, hit: EventHit): boolean {
+function agrees(field: ContextField, truth: string, siem: string, hit: EventHit, receipt: ReceiptLine): boolean {
   switch (field) {
     case 'process':
     case 'cwd':
+      return path(siem) === path(truth);
     case 'destination':
       return siem === truth;
     case 'user':
+      return withoutDomain(siem) === withoutDomain(truth);
     case 'host':
       return siem.toLowerCase() === truth.toLowerCase();
     case 'command-line':
-      return words(siem) === words(truth);
+      return sameLine(words(siem), words(truth), receipt, typed.has(hit.source));
     case 'parent':
       // A short name is cut at 15 characters (/proc/PID/comm); a full path is compared whole.
-      return truth.includes('/') ? siem === truth : baseName(siem).slice(0, 15) === truth;
+      return /[/\\]/.test(truth) ? path(siem) === path(truth) : baseName(siem).slice(0, 15) === truth;
     case 'script':
       return absolute(siem, hit.fields.cwd) === absolute(truth, undefined);
   }
+}
+
+/** A log of what was typed or sent holds the line as the shell was given it: with what came before the program, and its name as typed. */
+function sameLine(siem: string, truth: string, { argv, partialArgv }: ReceiptLine, isTyped: boolean): boolean {
+  const args = words(argv.slice(1).join(' '));
+  if (isTyped) return siem.includes(args) || siem.includes(truth);
+  if (partialArgv === true) return siem.endsWith(words(argv.slice(2).join(' ')));
+  // Windows programs are told the name as it was typed, which need not be the whole path.
+  return siem === truth || (isWindowsPath(argv[0] ?? '') && siem.endsWith(args));
+}
+
+/** Windows knows no case in paths, and either slash. */
+function path(text: string): string {
+  return isWindowsPath(text) ? text.replaceAll('/', '\\').toLowerCase() : text;
+}
+
+function isWindowsPath(text: string): boolean {
+  return /^[A-Za-z]:[\\/]/.test(text);
+}
+
+/** `DOMAIN\\name` and `name@domain` are the account `name`. */
+function withoutDomain(user: string): string {
+  return user.replace(/^.*\\/, '').replace(/@.*$/, '').toLowerCase();
 }
 
 function words(text: string): string {
   return text.replace(/["']/g, '').replace(/\s+/g, ' ').trim();
 }
 
-function baseName(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
+function baseName(text: string): string {
+  return text.slice(Math.max(text.lastIndexOf('/'), text.lastIndexOf('\\')) + 1);
 }
 
-function absolute(path: string, cwd: string | undefined): string {
-  const whole = path.startsWith('/') || cwd === undefined ? path : `${cwd}/${path}`;
+function absolute(text: string, cwd: string | undefined): string {
+  const whole = text.startsWith('/') || isWindowsPath(text) || cwd === undefined ? text : `${cwd}/${text}`;
   const parts: string[] = [];
-  for (const part of whole.split('/')) {
+  for (const part of path(whole).split(isWindowsPath(whole) ? '\\' : '/')) {
     if (part === '..') parts.pop();
     else if (part !== '' && part !== '.') parts.push(part);
   }

@@ -18,6 +18,8 @@ export type ReceiptLine = {
   /** The parent's short name, at most 15 characters on Linux (/proc/PID/comm): readable where its executable is not. */
   readonly parentName?: string;
   readonly argv: readonly string[];
+  /** The platform does not tell a process its command line, and this is put together from what Python knows: options are lost. */
+  readonly partialArgv?: true;
   readonly executable: string;
   /** Absolute path of the script file; absent for `-c` and standard input. */
   readonly script?: string;

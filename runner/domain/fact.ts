@@ -25,7 +25,8 @@ export type ReasonClass =
   | 'no-interpreter'
   | 'host-key'
   | 'login'
-  | 'in-the-way';
+  | 'in-the-way'
+  | 'too-many-failures';
 
 export type Reason = { readonly class: ReasonClass; readonly detail: string };
 

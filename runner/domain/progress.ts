@@ -1,4 +1,5 @@
 import type { Execution } from './execution.ts';
+import type { HostCheck } from './host-check.ts';
 import type { Phase, PlannedExecution } from './plan.ts';
 import type { HostReached } from './record.ts';
 
@@ -6,6 +7,7 @@ import type { HostReached } from './record.ts';
 export type Progress =
   | { readonly kind: 'wave'; readonly number: number; readonly of: number; readonly targets: readonly string[] }
   | { readonly kind: 'host'; readonly host: HostReached }
+  | { readonly kind: 'check'; readonly check: HostCheck }
   | { readonly kind: 'phase'; readonly phase: Phase; readonly executions: number }
   | { readonly kind: 'started'; readonly plan: PlannedExecution }
   | { readonly kind: 'ended'; readonly plan: PlannedExecution; readonly execution: Execution }

@@ -58,6 +58,7 @@ function parseLine(line: string): ReceiptLine | undefined {
     pid: pid as number,
     ppid: ppid as number,
     argv,
+    ...(of['partialArgv'] === true ? { partialArgv: true } : {}),
     executable,
     cwd: text('cwd') ?? '',
     user,

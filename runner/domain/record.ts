@@ -2,6 +2,7 @@ import type { EvidenceRef } from './evidence.ts';
 import type { CleanupResult, Execution, Intent, Marker } from './execution.ts';
 import type { Reason } from './fact.ts';
 import type { Facts } from './facts.ts';
+import type { HostCheck } from './host-check.ts';
 import type { AlertHit, EventHit, RuleHealth } from './siem.ts';
 import type { ClockOffset, Instant } from './time.ts';
 import type { Judgement } from './verdict.ts';
@@ -52,6 +53,12 @@ export type RecordBody =
   /** Written before a host is touched for the first time. */
   | { readonly type: 'reaching'; readonly data: { readonly target: string; readonly account: string } }
   | { readonly type: 'host'; readonly data: HostReached }
+  | { readonly type: 'host-check'; readonly data: HostCheck }
+  /** More hosts of a wave failed than the inventory puts up with: what was not started is not run. */
+  | {
+      readonly type: 'aborted';
+      readonly data: { readonly wave: number; readonly failed: readonly string[]; readonly because: string };
+    }
   | { readonly type: 'intent'; readonly data: Intent }
   | { readonly type: 'execution'; readonly data: Execution }
   /** A clean-up that was not part of its execution: by `resume`, `cleanup` or after a lost connection. */

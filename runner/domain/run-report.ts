@@ -2,6 +2,7 @@ import type { AttackFacts, LogSourceRef } from './attack.ts';
 import type { EvidenceRef } from './evidence.ts';
 import type { Execution, LeftBehind } from './execution.ts';
 import type { Facts } from './facts.ts';
+import type { HostCheck } from './host-check.ts';
 import type { LeftOut, PlannedExecution, SiemExpectation } from './plan.ts';
 import type { RunState } from './record.ts';
 import type { ClockOffset, DurationMs, Instant } from './time.ts';
@@ -180,6 +181,10 @@ export type RunReport = {
   readonly harnessRules: Readonly<Record<string, readonly string[]>>;
   readonly leftOut: readonly LeftOut[];
   readonly leftBehind: readonly LeftBehind[];
+  /** What was looked at on each host before and after its part, in the order of the journal. */
+  readonly hostChecks?: readonly HostCheck[];
+  /** Why no further wave was started. */
+  readonly aborted?: string;
   readonly excerpts: Readonly<Record<string, { readonly text: string; readonly cut: boolean }>>;
   readonly outcome: { readonly exitCode: number; readonly sentence: string };
 };

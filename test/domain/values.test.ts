@@ -37,11 +37,15 @@ const receipt: ReceiptLine = {
   destinations: ['127.0.0.1:8080', '[::1]:8080'],
 };
 
-function told(field: ContextField, siem: string, more: { receipt?: ReceiptLine; cwd?: string } = {}): string {
+function told(
+  field: ContextField,
+  siem: string,
+  more: { receipt?: ReceiptLine; cwd?: string; source?: string } = {},
+): string {
   const hit: EventHit = {
     marker: receipt.marker,
     matched: { by: 'marker', field: 'process.args' },
-    source: 'auditd:SYSCALL/execve',
+    source: more.source ?? 'auditd:SYSCALL/execve',
     id: '1',
     time: instant(0),
     fields: { [field]: siem, ...(more.cwd === undefined ? {} : { cwd: more.cwd }) },
@@ -231,3 +235,56 @@ t.test('posix quoting: the shell gives back every argument as it was', (t) => {
   t.throws(() => posixQuote('a\0b'), RangeError);
   t.end();
 });
+
+t.test(
+  'context: Windows knows no case in paths, tells accounts with their domain, and programs the name as it was typed',
+  (t) => {
+    const onWindows: ReceiptLine = {
+      ...receipt,
+      argv: ['C:\\Python311\\python.exe', 'C:\\Users\\dana\\r1\\run.py', receipt.marker],
+      executable: 'C:\\Python311\\python.exe',
+      parentExecutable: 'C:\\Windows\\System32\\cmd.exe',
+      script: 'C:\\Users\\dana\\r1\\run.py',
+      cwd: 'C:\\Users\\dana',
+      user: 'dana',
+    };
+    const table: readonly (readonly [ContextField, string, RegExp, string?])[] = [
+      ['process', 'c:\\python311\\PYTHON.EXE', /^agrees/],
+      ['process', 'C:\\Python312\\python.exe', /^contradicts/],
+      ['parent', 'C:\\WINDOWS\\system32\\cmd.exe', /^agrees/],
+      ['parent', 'C:\\WINDOWS\\explorer.exe', /^contradicts/],
+      ['user', 'LAB-WINDOWS\\Dana', /^agrees/],
+      ['user', 'dana@lab.example', /^agrees/],
+      ['user', 'LAB-WINDOWS\\dan', /^contradicts/],
+      ['cwd', 'c:\\users\\dana', /^agrees/],
+      ['script', 'c:/users/dana/r1/run.py', /^agrees/],
+      ['script', 'r1\\run.py', /^agrees/, 'C:\\Users\\dana'],
+      ['script', 'r2\\run.py', /^contradicts/, 'C:\\Users\\dana'],
+      ['command-line', `python "C:\\Users\\dana\\r1\\run.py" ${receipt.marker}`, /^agrees/],
+      ['command-line', `python "C:\\Users\\dana\\r1\\run.py"`, /^contradicts/],
+    ];
+    for (const [field, siem, expected, cwd] of table)
+      t.match(
+        told(field, siem, { receipt: onWindows, ...(cwd === undefined ? {} : { cwd }) }),
+        expected,
+        `${field} ${siem}`,
+      );
+    t.end();
+  },
+);
+
+t.test(
+  'context: a log of typed lines holds what came before the program; a receipt without its options is held to its end',
+  (t) => {
+    const source = 'esxi:auth//var/log/auth.log';
+    const args = `/tmp/r/.cache/run.py ${receipt.marker}`;
+    t.match(told('command-line', `echo $$ && exec python3 ${args}`, { source }), /^agrees/);
+    t.match(told('command-line', `echo $$ && exec python3 /tmp/r/.cache/run.py`, { source }), /^contradicts/);
+    t.match(told('command-line', `echo $$ && exec python3 ${args}`), /^contradicts/, 'of processes it is not so');
+    const partial: ReceiptLine = { ...receipt, argv: ['/usr/bin/python3', '-c', receipt.marker], partialArgv: true };
+    t.match(told('command-line', `python3 -I -c import os ${receipt.marker}`, { receipt: partial }), /^agrees/);
+    t.match(told('command-line', `python3 -I -c import os`, { receipt: partial }), /^contradicts/);
+    t.same(askedOf(source, ['process', 'command-line', 'parent', 'user', 'host']), ['command-line', 'user', 'host']);
+    t.end();
+  },
+);

@@ -1,9 +1,9 @@
 /** Names under which CPython and PyPy are installed, version and `w` included. */
-const pythonName = /^(?:python|pypy)w?[\d.]*$/;
+const pythonName = /^(?:python|pypy|py)w?[\d.]*(?:\.exe)?$/i;
 /** Options whose argument may be the next element (Python's documentation, "Command line and environment"). */
 const takesArgument = /^-[a-zA-Z]*[WX]$/;
 const codeOrModule = /^-[a-zA-Z]*[cm]/;
-const scriptName = /\.(?:py|pyw|pyz|pyc)$/;
+const scriptName = /\.(?:py|pyw|pyz|pyc)$/i;
 
 /**
  * The script's path in a Python command line, as it stands there: the first argument that is no option of the interpreter.
@@ -12,7 +12,7 @@ const scriptName = /\.(?:py|pyw|pyz|pyc)$/;
  */
 export function scriptPath(args: readonly string[]): string | undefined {
   const [program = '', ...rest] = args;
-  const isPython = pythonName.test(program.slice(program.lastIndexOf('/') + 1));
+  const isPython = pythonName.test(program.slice(Math.max(program.lastIndexOf('/'), program.lastIndexOf('\\')) + 1));
   for (let index = 0; index < rest.length; index++) {
     const argument = rest[index] ?? '';
     if (argument === '-' || codeOrModule.test(argument)) return undefined;

@@ -55,6 +55,7 @@ export const reason = heldTo<Reason>()(
         'host-key',
         'login',
         'in-the-way',
+        'too-many-failures',
       ]),
       detail: z.string(),
     })

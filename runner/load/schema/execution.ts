@@ -14,6 +14,7 @@ const receiptLine = heldTo<ReceiptLine>()(
       parentExecutable: z.string().exactOptional(),
       parentName: z.string().exactOptional(),
       argv: z.array(z.string()),
+      partialArgv: z.literal(true).exactOptional(),
       executable: z.string(),
       script: z.string().exactOptional(),
       cwd: z.string(),

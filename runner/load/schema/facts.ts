@@ -94,7 +94,14 @@ export const facts = heldTo<Facts>()(
       alerted: fact(z.strictObject({ alert: alertHit, latencyMs: durationMs }), notAlerted),
       attributed: fact(attributed, z.strictObject({ alerts: nonEmpty(attributed) })),
       inTime: fact(inTime, inTime),
-      alerts: z.array(attributed.extend({ latencyMs: durationMs, raw: evidenceRef, name: z.string(), techniques: z.array(z.string()) })),
+      alerts: z.array(
+        attributed.extend({
+          latencyMs: durationMs,
+          raw: evidenceRef,
+          name: z.string(),
+          techniques: z.array(z.string()),
+        }),
+      ),
       alertsRead: fact(evidenceRef, z.never()),
       byHarness: z.array(z.string()),
     })

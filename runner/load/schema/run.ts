@@ -6,6 +6,7 @@ import { clockOffset, count, durationMs, evidenceRef, instant, platform, reason,
 import { execution, leftBehind } from './execution.ts';
 import { facts } from './facts.ts';
 import { heldTo } from './held-to.ts';
+import { hostCheck } from './host-check.ts';
 import { matrix, verdictKind } from './matrix.ts';
 import { leftOut, plannedExecution, siemExpectation } from './plan.ts';
 
@@ -127,6 +128,8 @@ export const runSchema = heldTo<RunReport>()(
     harnessRules: z.record(z.string(), z.array(z.string())),
     leftOut: z.array(leftOut),
     leftBehind: z.array(leftBehind),
+    hostChecks: z.array(hostCheck).exactOptional(),
+    aborted: z.string().exactOptional(),
     excerpts: z.record(sha256, z.strictObject({ text: z.string(), cut: z.boolean() })),
     outcome: z.strictObject({ exitCode: count, sentence: z.string() }),
   }),

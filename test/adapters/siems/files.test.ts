@@ -372,6 +372,9 @@ t.test('files: the script is the first argument that is no option of the interpr
     ['renamed app.pyz', 'app.pyz'],
     ['cat /etc/passwd', undefined],
     ['env python3 x.py', undefined],
+    ['C:\\Python311\\python.exe C:\\Users\\dana\\run.py x', 'C:\\Users\\dana\\run.py'],
+    ['py.exe -3 run.py', 'run.py'],
+    ['C:\\Windows\\System32\\certutil.exe C:\\x.txt', undefined],
     ['/bin/sh -c /tmp/x.py', undefined],
   ];
   for (const [line, script] of table) t.equal(scriptPath(line.split(' ')), script, line);
