@@ -53,6 +53,16 @@ def account():
         return getpass.getuser()
 
 
+def command_line():
+    """As the platform tells it, or (Python 3.10) as the interpreter was given it; else what is left of it."""
+    text = read_text('/proc/self/cmdline')
+    if text:
+        return {'argv': text.rstrip('\0').split('\0')}
+    if hasattr(sys, 'orig_argv'):
+        return {'argv': list(sys.orig_argv)}
+    return {'argv': [sys.executable] + sys.argv, 'partialArgv': True}
+
+
 def started_at():
     """When this process was started, by the kernel where it tells (proc(5)); a program's first line runs much later."""
     try:
@@ -71,7 +81,6 @@ def utc(seconds):
 
 def write_line(kind, mode, at, **more):
     parent = os.getppid() if hasattr(os, 'getppid') else 0
-    command_line = read_text('/proc/self/cmdline')
     line = {
         'receipt': kind,
         'marker': next((a for a in sys.argv if re.match('^[a-z][a-z0-9]{19,31}$', a)), ''),
@@ -79,7 +88,6 @@ def write_line(kind, mode, at, **more):
         'ppid': parent,
         'parentExecutable': link_target('/proc/%d/exe' % parent),
         'parentName': (read_text('/proc/%d/comm' % parent) or '').strip() or None,
-        'argv': command_line.rstrip('\0').split('\0') if command_line else [sys.executable] + sys.argv,
         'executable': link_target('/proc/self/exe') or os.path.realpath(sys.executable),
         'script': own_script(),
         'cwd': os.getcwd(),
@@ -89,6 +97,7 @@ def write_line(kind, mode, at, **more):
         'version': platform.python_version(),
         'sha256': file_hash(own_script()),
     }
+    line.update(command_line())
     line.update(more)
     text = json.dumps({key: value for key, value in line.items() if value is not None}, sort_keys=True)
     # 'x' refuses a file that is there already: a payload that was started twice stops here.
