@@ -127,6 +127,7 @@ export const reasonWords: Readonly<Record<ReasonClass, string>> = {
   'host-key': "the host's key was not the known one",
   login: 'the login was refused',
   'in-the-way': 'something was already there',
+  'too-many-failures': 'too many hosts had failed before',
 };
 
 export const platformWords: Readonly<Record<Platform, string>> = {

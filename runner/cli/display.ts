@@ -1,6 +1,7 @@
 import { Listr } from 'listr2';
 import { type Phase, phases } from '../domain/plan.ts';
 import type { Progress } from '../domain/progress.ts';
+import { findingsOf, type HostCheck, subjectText } from '../domain/host-check.ts';
 import { formatDuration } from '../domain/time.ts';
 import { visible } from '../load/problem.ts';
 import type { App } from './app.ts';
@@ -57,6 +58,8 @@ function describe(progress: Progress, said: ReadonlySet<string> = new Set()): st
       const offset = clock === undefined ? '' : `, clock ${signed(clock.offsetMs)} (±${clock.uncertaintyMs} ms)`;
       return `${target}: reached as ${account}${offset}`;
     }
+    case 'check':
+      return checkLine(progress.check);
     case 'phase':
       return `${phaseNames[progress.phase]} (${progress.executions})`;
     case 'ended': {
@@ -78,6 +81,18 @@ function describe(progress: Progress, said: ReadonlySet<string> = new Set()): st
     case 'started':
       return undefined;
   }
+}
+
+/** What of a check somebody has to look at; that a host was not reached has been said already. */
+function checkLine(check: HostCheck): string | undefined {
+  const of =
+    check.when === 'before'
+      ? findingsOf(check).filter(({ what }) => what === 'sensor' || what === 'clock' || what === 'ssh-service')
+      : findingsOf(check);
+  const seen = of.filter(({ state }) => check.when === 'after' || state === 'trouble');
+  if (seen.length === 0) return undefined;
+  const said = seen.map((item) => `${subjectText(item)}: ${visible(item.detail)}`).join('; ');
+  return `${check.target}: ${check.when === 'before' ? 'before' : 'afterwards'}, ${said}`;
 }
 
 function signed(ms: number): string {
@@ -143,6 +158,7 @@ class LiveDisplay implements Display {
         return;
       }
       case 'host':
+      case 'check':
       case 'started':
       case 'stopping': {
         const line = describe(progress);

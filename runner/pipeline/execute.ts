@@ -1,19 +1,19 @@
-import { authorize } from '../domain/authorize.ts';
 import type { Execution } from '../domain/execution.ts';
 import type { Reason } from '../domain/fact.ts';
 import type { Target } from '../domain/inventory.ts';
 import { phases, type Plan, type PlannedExecution } from '../domain/plan.ts';
 import type { OnProgress } from '../domain/progress.ts';
 import type { RunState } from '../domain/record.ts';
-import { duration } from '../domain/time.ts';
-import { type Transport, TransportFailure } from '../ports.ts';
-import { dialectOf } from './dialect.ts';
+import type { Transport } from '../ports.ts';
 import type { ExecuteDeps, Where } from './execute-deps.ts';
 import { executeOne } from './execute-one.ts';
-import { failureReason, Host } from './host.ts';
-import { allEnded, inTurn, limited } from './limit.ts';
-import { fixedParents } from './parents.ts';
+import { Host } from './host.ts';
+import { checkAfter, hasWorsened } from './host-checks.ts';
+import { allEnded, limited } from './limit.ts';
+import { Pace } from './pace.ts';
+import { reach, type Reached } from './reach.ts';
 import type { Executed } from './scope.ts';
+import { isTooMuch, thresholdText, wavesOf } from './waves.ts';
 
 export type ExecuteRequest = {
   readonly plan: Plan;
@@ -26,60 +26,74 @@ export type ExecuteRequest = {
   /** Fires on a stop (and on an interrupt): no further execution starts. */
   readonly halt: AbortSignal;
   readonly progress: OnProgress;
+  /** Why an earlier process of this run started no further wave: then nothing else is run either. */
+  readonly aborted?: string;
 };
 
 /**
  * Runs a plan: hosts in waves under the inventory's caps; in a wave each phase ends on all hosts before the next begins, so
- * that twins never overlap emulations. After a halt the remaining executions are left as they are, not run.
+ * that twins never overlap emulations. After a halt the remaining executions are left as they are, not run; after a wave with more
+ * failed hosts than the inventory puts up with, they are recorded as not run.
  */
 export async function execute(request: ExecuteRequest): Promise<{ executed: readonly Executed[]; state: RunState }> {
-  const open = request.plan.executions.filter(({ id }) => !request.done.has(id));
+  const { plan, deps, progress } = request;
+  const open = plan.executions.filter(({ id }) => !request.done.has(id));
   const executed: Executed[] = [];
-  const all = waves(request, open);
+  const targets = plan.targets.flatMap(({ id }) => deps.inventory.targets.find((known) => known.id === id) ?? []);
+  const all = wavesOf(
+    deps.inventory,
+    targets.filter(({ id }) => open.some(({ target }) => target === id)),
+  );
+  let aborted = request.aborted;
   for (const [index, wave] of all.entries()) {
-    if (request.halt.aborted) break;
-    request.progress({ kind: 'wave', number: index + 1, of: all.length, targets: wave.map(({ id }) => id) });
-    executed.push(...(await runWave(request, wave, open)));
+    if (request.halt.aborted || aborted !== undefined) break;
+    progress({ kind: 'wave', number: index + 1, of: all.length, targets: wave.map(({ id }) => id) });
+    const { results, failed } = await runWave(request, wave, open);
+    executed.push(...results);
+    const { abortAfter } = deps.inventory.waves ?? {};
+    if (request.halt.aborted || index + 1 === all.length || abortAfter === undefined) continue;
+    if (!isTooMuch(abortAfter, failed.length, wave.length)) continue;
+    aborted = `${failed.length} of the ${wave.length} hosts of wave ${index + 1} failed (${failed.join(', ')}), more than ${thresholdText(abortAfter)}: no further wave was started`;
+    await deps.journal.append({ type: 'aborted', data: { wave: index + 1, failed, because: aborted } });
+    progress({ kind: 'stopping', because: aborted });
   }
-  const state = request.interrupt.aborted ? 'interrupted' : request.halt.aborted ? 'stopped' : 'complete';
-  await request.deps.journal.append({ type: 'executed', data: { state } });
+  if (aborted !== undefined) {
+    const started = new Set(executed.map(({ plan: { id } }) => id));
+    for (const rest of open)
+      if (!started.has(rest.id) && !request.interrupt.aborted)
+        executed.push({
+          plan: rest,
+          execution: await notRun(request, rest, { class: 'too-many-failures', detail: aborted }),
+        });
+  }
+  const stopped = request.halt.aborted || aborted !== undefined;
+  const state = request.interrupt.aborted ? 'interrupted' : stopped ? 'stopped' : 'complete';
+  await deps.journal.append({ type: 'executed', data: { state } });
   return { executed, state };
 }
 
-/** Targets with something to do, in groups that keep to `limits.hosts` at a time and `limits.perZone` of a zone. */
-function waves({ plan, deps }: ExecuteRequest, open: readonly PlannedExecution[]): readonly (readonly Target[])[] {
-  const { limits, targets } = deps.inventory;
-  const groups: Target[][] = [];
-  for (const { id } of plan.targets) {
-    const target = targets.find((known) => known.id === id);
-    if (target === undefined || !open.some((execution) => execution.target === id)) continue;
-    const group = groups.find(
-      (members) =>
-        members.length < limits.hosts && members.filter(({ zone }) => zone === target.zone).length < limits.perZone,
-    );
-    if (group === undefined) groups.push([target]);
-    else group.push(target);
-  }
-  return groups;
-}
+/** `failed`: ids of the hosts that count towards the threshold of the inventory. */
+type WaveResult = { readonly results: readonly Executed[]; readonly failed: readonly string[] };
 
 async function runWave(
   request: ExecuteRequest,
   wave: readonly Target[],
   open: readonly PlannedExecution[],
-): Promise<readonly Executed[]> {
-  const executed: Executed[] = [];
+): Promise<WaveResult> {
+  const results: Executed[] = [];
   const hosts: Host[] = [];
-  const reached = new Map<string, Where | Reason>();
+  const reached = new Map<string, Reached>();
   const login = ({ target, account }: { target: string; account: string }): string => `${target} ${account}`;
+  const workOn = workers(request, wave);
   try {
     await allEnded(
       wave.flatMap((target) => {
-        const accounts = [...new Set(open.filter((one) => one.target === target.id).map(({ account }) => account))];
-        return accounts.map(async (account) => {
+        const own = open.filter((one) => one.target === target.id);
+        return [...new Set(own.map(({ account }) => account))].map(async (account) => {
           const host = new Host(request.transports(target));
           hosts.push(host);
-          reached.set(login({ target: target.id, account }), await reach(request, host, target, account, open));
+          const ofAccount = own.filter((one) => one.account === account);
+          reached.set(login({ target: target.id, account }), await reach(request, host, target, account, ofAccount));
         });
       }),
     );
@@ -89,13 +103,13 @@ async function runWave(
       request.progress({ kind: 'phase', phase, executions: due.length });
       await allEnded(
         wave.map((target) =>
-          limited(
-            target.parallel,
+          workOn(
+            target,
             due.filter((one) => one.target === target.id),
             async (plan) => {
-              const where = reached.get(login(plan));
+              const where = reached.get(login(plan))?.where;
               if (request.halt.aborted || where === undefined) return;
-              executed.push({ plan, execution: await runOne(request, plan, where) });
+              results.push({ plan, execution: await runOne(request, plan, where) });
             },
           ),
         ),
@@ -104,7 +118,47 @@ async function runWave(
   } finally {
     await Promise.all(hosts.map((host) => host[Symbol.asyncDispose]()));
   }
-  return executed;
+  const failed = await allEnded(
+    wave.map(async (target) => {
+      const own = [...reached].flatMap(([name, one]) => (name.startsWith(`${target.id} `) ? [one] : []));
+      const left = results.some(
+        ({ plan, execution }) => plan.target === target.id && execution.cleanup.leftBehind.length > 0,
+      );
+      const worse = await afterwards(request, target, own);
+      return worse || left || own.some(({ where, check }) => 'class' in where && check !== undefined);
+    }),
+  );
+  return { results, failed: wave.flatMap(({ id }, index) => (failed[index] === true ? [id] : [])) };
+}
+
+type Work = (
+  target: Target,
+  due: readonly PlannedExecution[],
+  work: (plan: PlannedExecution) => Promise<void>,
+) => Promise<void>;
+
+/** Works off what is due on a host: as many at a time as it allows, and at the inventory's pace where it has one. */
+function workers({ deps, halt }: ExecuteRequest, wave: readonly Target[]): Work {
+  const { pace } = deps.inventory;
+  if (pace === undefined) return (target, due, work) => limited(target.parallel, due, work);
+  const paces = new Map(wave.map(({ id }) => [id, new Pace(pace.perRuleAndHost, deps.clock)]));
+  return async (target, due, work) => paces.get(target.id)?.through(target.parallel, due, work, halt);
+}
+
+/** The check after a host's part, by the first of its accounts that was reached. Is the host worse off than before? */
+async function afterwards(request: ExecuteRequest, target: Target, own: readonly Reached[]): Promise<boolean> {
+  const { deps, interrupt } = request;
+  const before = own.find(({ where }) => !('class' in where))?.check;
+  if (before === undefined || interrupt.aborted) return false;
+  const check = await checkAfter(target, before, {
+    inventory: deps.inventory,
+    transport: request.transports(target),
+    now: () => deps.clock.now(),
+    signal: interrupt,
+  });
+  await deps.journal.append({ type: 'host-check', data: check });
+  request.progress({ kind: 'check', check });
+  return hasWorsened(before, check);
 }
 
 async function runOne(request: ExecuteRequest, plan: PlannedExecution, where: Where | Reason): Promise<Execution> {
@@ -115,52 +169,6 @@ async function runOne(request: ExecuteRequest, plan: PlannedExecution, where: Wh
       : await executeOne(plan, where, request.deps, request.interrupt);
   request.progress({ kind: 'ended', plan, execution });
   return execution;
-}
-
-/** First touch of an account on a host. What goes wrong is a value: the other hosts go on. */
-async function reach(
-  request: ExecuteRequest,
-  host: Host,
-  target: Target,
-  account: string,
-  open: readonly PlannedExecution[],
-): Promise<Where | Reason> {
-  const { deps, progress } = request;
-  const own = open.filter((one) => one.target === target.id && one.account === account);
-  const allowed = authorize(deps.inventory, target, account, deps.clock.now(), duration(0));
-  const told = async (rest: { failure: Reason } | { clock?: Where['probe']['clock'] }): Promise<void> => {
-    const { clock, failure } = { clock: undefined, failure: undefined, ...rest };
-    const data = {
-      target: target.id,
-      account,
-      ...(clock === undefined ? {} : { clock }),
-      ...(failure === undefined ? {} : { failure }),
-    };
-    await deps.journal.append({ type: 'host', data });
-    progress({ kind: 'host', host: data });
-  };
-  if (allowed.is === 'refused') {
-    await told({ failure: allowed.why });
-    return allowed.why;
-  }
-  // The first record that names a host is on disk before the host is touched.
-  await deps.journal.append({ type: 'reaching', data: { target: target.id, account } });
-  try {
-    const folders = fixedParents(
-      own.flatMap(({ creates }) => creates),
-      dialectOf(target.platform),
-    );
-    const probe = await host.probe(allowed.target, folders, request.interrupt);
-    await told(probe.clock === undefined ? {} : { clock: probe.clock });
-    const home = probe.home;
-    const absent = new Set([...probe.absent].map((path) => path.replace(/^~/, () => home)));
-    return { target, host, probe: { ...probe, absent }, schedule: inTurn() };
-  } catch (error) {
-    if (!(error instanceof TransportFailure)) throw error;
-    const failure = failureReason(error);
-    await told({ failure });
-    return failure;
-  }
 }
 
 async function notRun({ deps }: ExecuteRequest, plan: PlannedExecution, why: Reason): Promise<Execution> {

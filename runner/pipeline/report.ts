@@ -106,9 +106,16 @@ export function makeReport(input: ReportInput): RunReport {
     harnessRules: Object.fromEntries(perSiem.map(({ id, harnessRules }) => [id, harnessRules])),
     leftOut: plan.leftOut,
     leftBehind,
+    hostChecks: records.flatMap((record) => (record.type === 'host-check' ? [record.data] : [])),
+    ...abortedOf(records),
     excerpts: excerptsOf(reports, observations, input.excerpt),
     outcome: outcomeOf(reports, leftBehind, wasInterrupted(records)),
   };
+}
+
+function abortedOf(records: readonly RecordLine[]): Pick<RunReport, 'aborted'> {
+  const record = records.findLast(({ type }) => type === 'aborted');
+  return record?.type === 'aborted' ? { aborted: record.data.because } : {};
 }
 
 function sampleOf({ inScope, chosen, ...rest }: Sample): NonNullable<RunReport['run']['sample']> {

@@ -73,10 +73,12 @@ export async function carryOut(conductor: Conductor, plan: Plan): Promise<void> 
   const resumption = records.filter(({ type }) => type === 'run-resumed').length;
   const open = unfinished(records);
   if (open.executed) return;
+  const aborted = records.findLast((record) => record.type === 'aborted')?.data.because;
   await execute({
     ...conductor,
     plan: { ...plan, executions: remaining(plan, open.done, resumption) },
     done: new Set(),
+    ...(aborted === undefined ? {} : { aborted }),
     deps: { ...conductor, journal: run.journal, evidence: run.evidence },
   });
 }

@@ -108,8 +108,12 @@ t.test('execute: no more at a time on a host than it allows, whichever accounts 
   await site.execute(executions);
   t.equal(site.host('alpha').mostRunning, 2);
   t.equal(site.host('beta').mostRunning, 3);
-  t.equal(site.host('alpha').connections, 2, 'one connection per account serves all');
-  t.equal(site.host('alpha').disposed, 2);
+  t.equal(
+    site.host('alpha').connections,
+    3,
+    'one connection per account serves all, and one looks at the host afterwards',
+  );
+  t.equal(site.host('alpha').disposed, 3);
 });
 
 t.test('execute: hosts go in waves under the caps of the inventory', async (t) => {
