@@ -23,6 +23,7 @@ export class RemoteShell {
   readonly #id: string;
   /** Commands that it was given so far. */
   commands = 0;
+  #gone = false;
 
   private constructor(wsman: Wsman, id: string) {
     this.#wsman = wsman;
@@ -60,12 +61,14 @@ export class RemoteShell {
 
   /** True when the shell is known to be gone. Never throws: it must not hide what went wrong before. */
   async delete(): Promise<boolean> {
+    if (this.#gone) return true;
     try {
       await this.#wsman.request(deleteRequest(this.#id), unstopped);
-      return true;
+      this.#gone = true;
     } catch (error) {
-      return error instanceof WsmanFault && isUnknown(error);
+      this.#gone = error instanceof WsmanFault && isUnknown(error);
     }
+    return this.#gone;
   }
 }
 

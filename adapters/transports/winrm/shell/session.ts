@@ -15,6 +15,7 @@ import { ConnectionPool, type PoolHost } from './pool.ts';
 import { RunningCommand } from './running-command.ts';
 import { Shells } from './shells.ts';
 import { type Endpoint, Wsman } from './wsman.ts';
+import { xmlText } from './xml-text.ts';
 
 /** A file goes by a command, which should not hang for ever. */
 const fileTimeout = duration(600_000);
@@ -93,6 +94,8 @@ export class WinrmSession implements Session {
       throw new TransportFailure('not-started', 'WinRM has no interactive shell on a terminal; use the channel winrm');
     const { argv, stdin } = fitPowershell(command.argv, command.stdin ?? new Uint8Array());
     const sent = cmdLine(argv);
+    // Before a shell is made for it.
+    xmlText(`${sent}${command.cwd ?? ''}`);
     const startedAt = clock.now();
     const started = await this.#shells.start(sent, command.cwd, limit.signal);
     const running = new RunningCommand(started, limit.outputCap ?? outputCap);
