@@ -44,14 +44,15 @@ export async function execute(request: ExecuteRequest): Promise<{ executed: read
     deps.inventory,
     targets.filter(({ id }) => open.some(({ target }) => target === id)),
   );
+  const isHalted = (): boolean => request.halt.aborted;
   let aborted = request.aborted;
   for (const [index, wave] of all.entries()) {
-    if (request.halt.aborted || aborted !== undefined) break;
+    if (isHalted() || aborted !== undefined) break;
     progress({ kind: 'wave', number: index + 1, of: all.length, targets: wave.map(({ id }) => id) });
     const { results, failed } = await runWave(request, wave, open);
     executed.push(...results);
     const { abortAfter } = deps.inventory.waves ?? {};
-    if (request.halt.aborted || index + 1 === all.length || abortAfter === undefined) continue;
+    if (isHalted() || index + 1 === all.length || abortAfter === undefined) continue;
     if (!isTooMuch(abortAfter, failed.length, wave.length)) continue;
     aborted = `${failed.length} of the ${wave.length} hosts of wave ${index + 1} failed (${failed.join(', ')}), more than ${thresholdText(abortAfter)}: no further wave was started`;
     await deps.journal.append({ type: 'aborted', data: { wave: index + 1, failed, because: aborted } });
@@ -66,7 +67,7 @@ export async function execute(request: ExecuteRequest): Promise<{ executed: read
           execution: await notRun(request, rest, { class: 'too-many-failures', detail: aborted }),
         });
   }
-  const stopped = request.halt.aborted || aborted !== undefined;
+  const stopped = isHalted() || aborted !== undefined;
   const state = request.interrupt.aborted ? 'interrupted' : stopped ? 'stopped' : 'complete';
   await deps.journal.append({ type: 'executed', data: { state } });
   return { executed, state };
@@ -148,9 +149,12 @@ function workers({ deps, halt }: ExecuteRequest, wave: readonly Target[]): Work 
 /** The check after a host's part, by the first of its accounts that was reached. Is the host worse off than before? */
 async function afterwards(request: ExecuteRequest, target: Target, own: readonly Reached[]): Promise<boolean> {
   const { deps, interrupt } = request;
-  const before = own.find(({ where }) => !('class' in where))?.check;
-  if (before === undefined || interrupt.aborted) return false;
-  const check = await checkAfter(target, before, {
+  const [first] = own.flatMap(({ where, check }) =>
+    'class' in where || check === undefined ? [] : [{ where, check }],
+  );
+  if (first === undefined || interrupt.aborted) return false;
+  const check = await checkAfter(target, first.check, {
+    host: first.where.host,
     inventory: deps.inventory,
     transport: request.transports(target),
     now: () => deps.clock.now(),
@@ -158,7 +162,7 @@ async function afterwards(request: ExecuteRequest, target: Target, own: readonly
   });
   await deps.journal.append({ type: 'host-check', data: check });
   request.progress({ kind: 'check', check });
-  return hasWorsened(before, check);
+  return hasWorsened(first.check, check);
 }
 
 async function runOne(request: ExecuteRequest, plan: PlannedExecution, where: Where | Reason): Promise<Execution> {

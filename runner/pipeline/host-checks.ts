@@ -39,33 +39,19 @@ export async function checkBefore(
 /** Whom a login or a connection fails for, the rest is not known of. */
 function notReached(target: Target, { class: reasonClass, detail }: Reason): HostCheck['items'] {
   const unasked = (what: CheckItem['what']): CheckItem => item(what, 'unknown', 'not looked at: see above');
-  switch (reasonClass) {
-    case 'login':
-    case 'host-key':
-      return [
-        item('reachable', 'ok', `${target.address} answers`),
-        item('login', 'trouble', detail),
-        unasked('interpreter'),
-        unasked('clock'),
-      ];
-    case 'not-started':
-    case 'no-interpreter':
-      return [
-        item('reachable', 'ok', `${target.address} answers`),
-        item('login', 'ok', 'it took the login'),
-        item('interpreter', 'trouble', detail),
-        unasked('clock'),
-      ];
-    default: {
-      const owner = 'detproof does not switch it on; its owner does, and off again afterwards';
-      return [
-        item('reachable', reasonClass === 'unreachable' ? 'trouble' : 'unknown', detail),
-        ...(isOverSsh(target) && reasonClass === 'unreachable'
-          ? [item('ssh-service', 'trouble', `perhaps SSH is not switched on (${owner}: ${target.owner})`)]
-          : []),
-      ];
-    }
-  }
+  const answers = item('reachable', 'ok', `${target.address} answers`);
+  if (reasonClass === 'login' || reasonClass === 'host-key')
+    return [answers, item('login', 'trouble', detail), unasked('interpreter'), unasked('clock')];
+  if (reasonClass === 'not-started' || reasonClass === 'no-interpreter')
+    return [answers, item('login', 'ok', 'it was taken'), item('interpreter', 'trouble', detail), unasked('clock')];
+  if (reasonClass !== 'unreachable') return [item('reachable', 'unknown', detail)];
+  const owner = 'detproof does not switch it on; its owner does, and off again afterwards';
+  return [
+    item('reachable', 'trouble', detail),
+    ...(isOverSsh(target)
+      ? [item('ssh-service', 'trouble', `perhaps SSH is not switched on (${owner}: ${target.owner})`)]
+      : []),
+  ];
 }
 
 function clockItem(clock: ClockOffset | undefined): CheckItem {
@@ -85,6 +71,8 @@ export async function checkAfter(
   target: Target,
   before: HostCheck,
   deps: {
+    /** The connection of the run; a login that was refused on it is not tried again. */
+    readonly host: Host;
     readonly inventory: Inventory;
     readonly transport: Transport;
     readonly now: () => Instant;
@@ -99,6 +87,12 @@ export async function checkAfter(
   const allowed = authorize(deps.inventory, target, before.account, at, duration(0));
   if (allowed.is === 'refused')
     return { ...of, items: [item('reachable', 'unknown', `not looked at: ${allowed.why.detail}`), ...off] };
+  const refusal = deps.host.refusal;
+  if (refusal !== undefined)
+    return {
+      ...of,
+      items: [item('login', 'trouble', `refused since, and not tried again: ${refusal.message}`), ...off],
+    };
   await using host = new Host(deps.transport);
   try {
     await host.session(allowed.target, deps.signal);

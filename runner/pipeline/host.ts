@@ -26,6 +26,11 @@ export class Host implements AsyncDisposable {
     this.#transport = transport;
   }
 
+  /** Why the login, or the host's key, was refused: it is not tried again. */
+  get refusal(): TransportFailure | undefined {
+    return this.#refused;
+  }
+
   /** Throws {@link TransportFailure}. */
   async session(target: AuthorizedTarget, signal: AbortSignal): Promise<Session> {
     if (this.#refused !== undefined) throw this.#refused;

@@ -290,7 +290,7 @@ t.test('execute: a lost connection is made anew, and clean-up is tried again ove
     ['finished', 'finished'],
   );
   t.ok(executed.every(({ execution }) => execution.cleanup.leftBehind.length === 0));
-  t.equal(site.host().connections, 2);
+  t.equal(site.host().connections, 3, 'and once more to look at the host afterwards');
   t.ok(isTidy(site));
 });
 
