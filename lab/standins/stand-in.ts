@@ -28,7 +28,7 @@ export interface StandIn {
    * Brings it up, and returns when it can be logged in to and its logs reach the SIEM (which listens already). What it started
    * is recorded by the context. An error is the whole `up`'s: everything is undone.
    */
-  start(context: StandInContext): Promise<void>;
+  readonly start: (context: StandInContext) => Promise<void>;
 }
 
 /** A login of a stand-in. */
@@ -69,27 +69,27 @@ export interface StandInContext {
   /** The public key of the lab's client key (`<state folder>/id_ed25519`), a line as in authorized_keys(5). */
   readonly clientPublicKey: string;
   /** One line of progress or of something that is missing, for the person who runs `up`. */
-  log(line: string): void;
+  readonly log: (line: string) => void;
   /**
    * A password for an account, made at random (letters and digits) and written to `<state folder>/<name>/<account>.password`
    * (mode 600, no line feed), where the inventory refers to it. The same at every call of one `up`.
    */
-  password(account: string): string;
+  readonly password: (account: string) => string;
   /** Adds host keys (lines of a `.pub` file) for a port to the lab's known_hosts. */
-  trust(port: number, publicKeys: readonly string[]): void;
+  readonly trust: (port: number, publicKeys: readonly string[]) => void;
   /**
    * Opens a mount and a UTS namespace of the stand-in's own: marked as the lab's, with the stand-in's host name, held open by a
    * process that is recorded as `<name> holder`; then runs `setup` in them as root, to its end. Throws with what it said when it fails.
    */
-  open(setup: readonly [string, ...string[]]): Promise<ProcessRef>;
+  readonly open: (setup: readonly [string, ...string[]]) => Promise<ProcessRef>;
   /**
    * Starts a process that outlives `up` and records it as `what` for `status`, which shows whether it runs. Output goes to
    * `<name>.<what>.log`. It runs in the namespaces that `door` holds, or, without one, in marked ones of its own in which
    * everything of the machine is as it was. Never give it a secret as an argument.
    */
-  start(what: string, argv: readonly [string, ...string[]], options?: StartOptions): Promise<ProcessRef>;
+  readonly start: (what: string, argv: readonly [string, ...string[]], options?: StartOptions) => Promise<ProcessRef>;
   /** Waits until something listens on this port of loopback, or throws with the end of `process`'s log. */
-  listening(port: number, process: ProcessRef): Promise<void>;
+  readonly listening: (port: number, process: ProcessRef) => Promise<void>;
 }
 
 /** See {@link StandInContext.start}. */
