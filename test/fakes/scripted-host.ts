@@ -8,10 +8,11 @@ import {
   type Transport,
   TransportFailure,
 } from '../../runner/ports.ts';
-import { addCrontabLine, cleanUp, cronTime, prepare, probe } from '../../runner/pipeline/host-shell.ts';
+import { addCrontabLine, cleanUp, cronTime, prepare, probe, processNames } from '../../runner/pipeline/host-shell.ts';
 import type { FakeClock } from './fake-clock.ts';
 
-export type Act = 'connect' | 'probe' | 'prepare' | 'put' | 'step' | 'read the clock' | 'schedule' | 'get' | 'clean-up';
+export type Act =
+  'connect' | 'probe' | 'list' | 'prepare' | 'put' | 'step' | 'read the clock' | 'schedule' | 'get' | 'clean-up';
 
 /** One touch of a host. `about`: what it was given on standard input, or its path. */
 export type Touch = { readonly host: string; readonly act: Act; readonly about: string; readonly command?: Command };
@@ -28,6 +29,7 @@ const acts: ReadonlyMap<string | undefined, Act> = new Map([
   [cronTime().argv[2], 'read the clock'],
   [addCrontabLine('').argv[2], 'schedule'],
   [cleanUp([]).argv[2], 'clean-up'],
+  [processNames().argv[2], 'list'],
 ]);
 
 /** A host in memory: folders, a crontab and payloads that write their receipt. Every touch takes `touchMs` of the fake clock. */
@@ -46,6 +48,8 @@ export class ScriptedHost {
   stepMs = 100;
   hasPython = true;
   hasCron = true;
+  /** Names of the processes that run on it. */
+  processes: readonly string[] = ['systemd', 'sshd'];
   /** Called before each touch; `count` = how often this act happened before. */
   twist: (touch: Touch, count: number) => Twist | undefined = () => undefined;
   readonly #clock: FakeClock;
@@ -200,6 +204,8 @@ export class ScriptedHost {
         return said([]);
       case 'clean-up':
         return said(pairs(lines).map(([kind, argument]) => this.#undo(kind, argument)));
+      case 'list':
+        return said(this.processes);
       case 'step':
         this.#payload(`${command.argv.join('\0')}\0${about}`, command.argv, twisted === 'begin');
         return said(['the payload says hello']);
