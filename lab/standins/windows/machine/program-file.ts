@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+
+/** What Sysmon reads out of a program's file. */
+export type ProgramFile = {
+  /** Which program of the stand-in this file is. */
+  readonly program: string;
+  readonly originalName: string;
+  readonly description: string;
+  readonly product: string;
+  readonly company: string;
+  readonly version: string;
+  /** Sysmon's text: of the file itself. */
+  readonly hashes: string;
+};
+
+/** CreateProcess found no program in the file. */
+export class ProgramNotFound extends Error {}
+
+const head = 'MZ\0\0detproof stand-in program\n';
+
+/** The text of a program's file. A copy or a renamed one stays the program that it is, as on Windows. */
+export function programText(of: Omit<ProgramFile, 'hashes'>): string {
+  return `${head}${JSON.stringify(of)}\n`;
+}
+
+/** Reads a program's file; undefined when it is none. */
+export function readProgram(realFile: string): ProgramFile | undefined {
+  const start = Buffer.alloc(head.length);
+  try {
+    if (!statSync(realFile).isFile()) return undefined;
+    const fd = openSync(realFile, 'r');
+    readSync(fd, start);
+    closeSync(fd);
+  } catch {
+    return undefined;
+  }
+  if (start.toString('latin1') !== head) return undefined;
+  const bytes = readFileSync(realFile);
+  const digest = (name: string): string => createHash(name).update(bytes).digest('hex').toUpperCase();
+  return {
+    ...(JSON.parse(bytes.toString('utf8', head.length)) as Omit<ProgramFile, 'hashes'>),
+    hashes: `SHA256=${digest('sha256')},MD5=${digest('md5')}`,
+  };
+}
