@@ -16,6 +16,9 @@ type Growing = { ns: string; name: string; attributes: Map<string, string>; chil
 
 const deepest = 50;
 
+/** Declarations of prefixes are in this namespace. */
+const declarations = 'http://www.w3.org/2000/xmlns/';
+
 /** Reads a document in UTF-8, or UTF-16 with a byte order mark. Throws {@link TransportFailure} `protocol` when it is none. */
 export function parseXml(bytes: Uint8Array): Element {
   const top: Growing = { ns: '', name: '', attributes: new Map(), children: [], text: '' };
@@ -25,7 +28,11 @@ export function parseXml(bytes: Uint8Array): Element {
     const element: Growing = {
       ns: tag.uri,
       name: tag.local,
-      attributes: new Map(Object.values(tag.attributes).map(({ local, value }) => [local, value])),
+      attributes: new Map(
+        Object.values(tag.attributes)
+          .filter(({ uri }) => uri !== declarations)
+          .map(({ local, value }) => [local, value]),
+      ),
       children: [],
       text: '',
     };
