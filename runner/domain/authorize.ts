@@ -105,6 +105,12 @@ function inScope(
       'out-of-scope',
       `${target.id} is on the never-touch list of engagement ${inventory.engagement.id} (${forbidden})`,
     );
+  const sink = inventory.engagement.sink.replace(/:\d+$/, '');
+  if (inventory.engagement.neverTouch.some((name) => sameSpelling(name) === sameSpelling(sink)))
+    return refused(
+      'out-of-scope',
+      `the sink ${sink} is on the never-touch list of engagement ${inventory.engagement.id}`,
+    );
   const account = target.accounts.find((known) => known.name === accountName);
   if (account === undefined) return refused('out-of-scope', `account ${accountName} is not declared for ${target.id}`);
   return { is: 'in-scope', account };

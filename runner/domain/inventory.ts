@@ -17,7 +17,7 @@ export type Engagement = {
   readonly signedPlans: boolean;
   /** Target ids, host names and addresses that are refused whatever else is said. */
   readonly neverTouch: readonly string[];
-  /** Where network payloads may connect to; `loopback` or a host of the engagement. */
+  /** Where network payloads connect to: `loopback`, or a `HOST:PORT` of the engagement that answers HTTP. */
   readonly sink: string;
 };
 

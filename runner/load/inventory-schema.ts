@@ -27,6 +27,11 @@ const weekly = z.strictObject({
   timeZone: z.string().refine(isTimeZone, 'use a name of the time zone database, such as Europe/Berlin or Etc/UTC'),
 });
 
+const hostAndPort = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9.-]{0,252}:[1-9]\d{0,4}$/, 'write loopback, or the sink as HOST:PORT')
+  .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'use a port of at most 65535');
+
 const engagementSection = z.strictObject({
   id: idText,
   authorizedBy: line(200).describe('Who allowed this engagement'),
@@ -44,9 +49,9 @@ const engagementSection = z.strictObject({
     .default([])
     .describe('Ids, names and addresses that are refused, whatever else is said'),
   sink: z
-    .union([z.literal('loopback'), hostName])
+    .union([z.literal('loopback'), hostAndPort])
     .default('loopback')
-    .describe('Where payloads may connect to'),
+    .describe('Where network payloads connect to: loopback, or HOST:PORT of a web server of the engagement'),
 });
 
 export const windowEntry = z.strictObject({

@@ -57,11 +57,13 @@ export class Body {
     this.#minted = minted;
     const { home } = where.probe;
     const { interpreter, executables, platform } = where.target;
+    const { sink } = deps.inventory.engagement;
     this.#dialect = dialectOf(platform);
     const { separator, programSuffix } = this.#dialect;
     this.#place = {
       ...{ home, run: minted.run, marker: minted.marker, interpreter, executables, separator, programSuffix },
       alias: deps.random.name(8),
+      ...(sink === 'loopback' ? {} : { sink }),
     };
     this.#fresh = [`${home}${separator}${minted.run}`, ...plan.creates.map((path) => fill(path, this.#place))];
     this.#parents = missingParents(plan.creates, where.probe, this.#dialect);

@@ -15,6 +15,8 @@ export type Place = Pick<Dialect, 'separator' | 'programSuffix'> & {
   /** A fresh name for a copied or linked interpreter: a rule must not be able to key on one of ours. */
   readonly alias: string;
   readonly receiptPath: string;
+  /** `HOST:PORT` that network payloads connect to; without it they stay on loopback. */
+  readonly sink?: string;
 };
 
 export type PlacedFile = { readonly path: string; readonly bytes: Uint8Array; readonly mode: number };
@@ -46,7 +48,7 @@ const utf8 = new TextEncoder();
 /** The step as files and a command, for its interpreter and invocation. Throws RangeError for what this host cannot be given. Pure. */
 export function invocation(step: PythonStep, place: Place, payloads: Payloads): Invocation {
   const { separator } = place;
-  const source = compose(step.script, place.receiptPath, payloads);
+  const source = compose(step.script, place, payloads);
   const args = step.args.map((arg) => fill(arg, place));
   const cwd = step.cwd === undefined ? undefined : fill(step.cwd, place);
   const at = fill(step.at, place);
@@ -148,9 +150,10 @@ function inline(source: string, { separator }: Place, payloads: Payloads): strin
 }
 
 /** Receipt and behaviour as one source that needs no file besides. */
-function compose(script: string, receiptPath: string, payloads: Payloads): string {
+function compose(script: string, { receiptPath, sink }: Place, payloads: Payloads): string {
   const receipt = payloads.read('receipt.py');
   const behaviour = script === 'receipt.py' ? '' : `\n\n${payloads.read(script)}`;
   // A JSON string in ASCII is a Python string literal of the same text.
-  return `RECEIPT_PATH = ${JSON.stringify(receiptPath)}\n${receipt}${behaviour}\n\nmain()\n`;
+  const sinkLine = sink === undefined ? '' : `SINK = ${JSON.stringify(sink)}\n`;
+  return `RECEIPT_PATH = ${JSON.stringify(receiptPath)}\n${sinkLine}${receipt}${behaviour}\n\nmain()\n`;
 }

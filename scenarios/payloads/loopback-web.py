@@ -1,6 +1,6 @@
 def behaviour(arguments):
-    """Speaks to a web server of its own on loopback: one GET (of a URL among the arguments, if there is one),
-    three POSTs of 1 KiB zeros (post), or the first message of TLS (hello)."""
+    """Speaks to a web server of its own on loopback, or to the sink of the engagement: one GET (of a URL among the
+    arguments, if there is one), three POSTs of 1 KiB zeros (post), or the first message of TLS (hello)."""
     import http.client
     import http.server
     import socket
@@ -44,22 +44,22 @@ def behaviour(arguments):
                         raise
             time.sleep(0.1)
 
-    def get(port):
+    def get(host, port):
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        opener.open(url or 'http://127.0.0.1:%d/status' % port, timeout=5).read(100)
+        opener.open(url or 'http://%s:%d/status' % (host, port), timeout=5).read(100)
         return 'fetched a page'
 
-    def post(port):
+    def post(host, port):
         for turn in range(3):
             time.sleep(1 if turn else 0)
-            connection = http.client.HTTPConnection('127.0.0.1', port, timeout=5)
+            connection = http.client.HTTPConnection(host, port, timeout=5)
             connection.request('POST', '/status', b'\0' * 1024)
             connection.getresponse().read(100)
             connection.close()
         return 'posted 1 KiB of zeros three times, a second apart'
 
-    def hello(port):
-        with socket.create_connection(('127.0.0.1', port), 5) as connection:
+    def hello(host, port):
+        with socket.create_connection((host, port), 5) as connection:
             try:
                 import ssl
             except ImportError:
@@ -73,6 +73,11 @@ def behaviour(arguments):
     prefix = 'http://127.0.0.1:'
     url = next((one for one in arguments if one.startswith(prefix)), None)
     act, turns = (post, 3) if 'post' in arguments else (hello, 1) if 'hello' in arguments else (get, 1)
+    sink = globals().get('SINK')
+    if sink and not url:
+        name, _, port = sink.rpartition(':')
+        host, port = socket.getaddrinfo(name, int(port), socket.AF_INET, socket.SOCK_STREAM)[0][4]
+        return {'did': '%s at the sink' % act(host, port), 'destinations': ['%s:%d' % (host, port)]}
     if url:
         ports = [int(url[len(prefix):].split('/')[0])]
     else:
@@ -88,7 +93,7 @@ def behaviour(arguments):
     thread.daemon = True
     thread.start()
     try:
-        did = act(port)
+        did = act('127.0.0.1', port)
     finally:
         server.server_close()
     return {'did': '%s on loopback' % did, 'destinations': ['127.0.0.1:%d' % port]}

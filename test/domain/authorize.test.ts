@@ -151,6 +151,15 @@ t.test('authorize: clean-up is allowed when no window is open, and for an hour',
   t.end();
 });
 
+t.test('authorize: a sink that is on the never-touch list refuses every target', (t) => {
+  const made = inventory({ engagement: { sink: 'DC01.example.com.:8080', neverTouch: ['dc01.example.com'] } });
+  t.match(authorize(made, target, 'alice', instant(0), duration(0)), {
+    is: 'refused',
+    why: { class: 'out-of-scope', detail: /the sink DC01\.example\.com\. is on the never-touch list/ },
+  });
+  t.end();
+});
+
 t.test('authorize: without a window for one of its groups a target is never touched', (t) => {
   t.match(asked(now, [always], { groups: ['batch'] }), /no window names a group of web-1 \(batch\)/);
   t.match(asked(now, [always], { groups: [] }), /no window names a group of web-1 \(none\)/);

@@ -10,7 +10,7 @@ import { python, pythonPackages, pythonPackagesMissing } from '../python-package
 import { requirement } from '../require.ts';
 
 const scripts: Readonly<Record<string, string>> = Object.fromEntries(
-  Object.entries(shell).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  Object.entries(shell).flatMap(([name, text]) => (typeof text === 'string' ? [[name, text]] : [])),
 );
 
 function decoded([, ...args]: readonly string[]): string {
