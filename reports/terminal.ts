@@ -7,6 +7,7 @@ import { type Finding, findings, placeOf, titleOf, harnessRules } from './shared
 import { clockWords, utcSeconds } from './shared/times.ts';
 import { visible } from './shared/visible.ts';
 import { exitWords, hopWords, platformWords } from './shared/words.ts';
+import { hostChecks } from './terminal/host-checks.ts';
 import { type Paint, paints, type Paints } from './terminal/paint.ts';
 import { scenarioTable } from './terminal/table.ts';
 
@@ -36,6 +37,7 @@ export function renderSummary(run: RunReport, options: SummaryOptions): string {
     figures(run, width, paint),
     harness(run, width, paint),
     leftOut(run, width, paint),
+    hostChecks(run, width, paint),
     leftBehind(run, width, paint),
     footer(run, width, paint, options.page),
   ];
@@ -102,8 +104,14 @@ function header(run: RunReport, width: number, paint: Paints): string[] {
         paint,
       ),
     ),
-    ...named('hosts', `${reached} of ${real.length} in scope reached`, width, paint),
     ...sampled(run, width, paint),
+    ...named(
+      'hosts',
+      `${reached} of ${real.length} ${run.run.sample === undefined ? 'in scope' : 'in the sample'} reached`,
+      width,
+      paint,
+    ),
+
     ...run.targets.flatMap((target) =>
       named(
         '',

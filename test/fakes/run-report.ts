@@ -72,6 +72,7 @@ export function runReport(
       resumed: 1,
       operator: 'op@jump-1',
       planSha256: excerpts.keep('{"schema":"detproof/plan/1"}').sha256,
+      sample: { perRoleAndZone: 2, seed: 'spring', always: 'criticality=high', hostsInScope: 40, hostsSampled: 4 },
       journal: { lines: 214, headSha256: excerpts.keep('{"seq":214}').sha256 },
     },
     engagement: {
@@ -180,6 +181,30 @@ export function runReport(
         hint: 'As root on lab-b: chattr -i /tmp/wkkpahfe/.cache && rm -r /tmp/wkkpahfe',
       },
     ],
+    hostChecks: [
+      {
+        target: 'lab-a',
+        account: 'det-a',
+        when: 'before',
+        at: opened,
+        items: [
+          { what: 'reachable', state: 'ok', detail: '127.0.0.11 answers' },
+          { what: 'sensor', sensor: 'auditd', state: 'ok', detail: 'it is running' },
+        ],
+      },
+      {
+        target: 'lab-a',
+        account: 'det-a',
+        when: 'after',
+        at: shift(opened, 300_000),
+        items: [
+          { what: 'reachable', state: 'ok', detail: 'a new connection was made' },
+          { what: 'sensor', sensor: hostile, state: 'trouble', detail: 'no process of that name is running' },
+          { what: 'ssh-service', state: 'to-confirm', detail: 'platform team switches SSH off again and confirms it' },
+        ],
+      },
+    ],
+    aborted: '1 of the 2 hosts of wave 1 failed (lab-b), more than 0 failed hosts: no further wave was started',
     excerpts: excerpts.byHash,
     outcome: {
       exitCode: 5,
