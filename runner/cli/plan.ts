@@ -1,5 +1,6 @@
 import { type Plan, phases } from '../domain/plan.ts';
 import { formatDuration } from '../domain/time.ts';
+import { fitOf, tightText } from '../pipeline/estimate.ts';
 import type { App } from './app.ts';
 import { newRunId, planFor, refuseEmpty, type RunOptions } from './conduct.ts';
 import { loadMaterial } from './material.ts';
@@ -30,7 +31,7 @@ export function planLines(made: Plan): readonly string[] {
       ]),
     ),
     ...sampleLine(made),
-    ...made.targets.map(({ id, until }) => `  ${id} may be touched until ${until}`),
+    ...hostLines(made),
     `  then up to ${formatDuration(waits)} of asking the SIEM`,
     ...columns(
       scenarios.map((id) => {
@@ -56,4 +57,18 @@ function sampleLine({ sample }: Plan): readonly string[] {
   return [
     `  a sample: ${chosen.length} of ${inScope.length} hosts in scope, ${perRoleAndZone} of each role in each zone${besides} (--seed ${seed} chooses the same)`,
   ];
+}
+
+/** Until when each host may be touched, in which wave it is, and whether its part fits. */
+function hostLines(made: Plan): readonly string[] {
+  const fits = fitOf(made);
+  const waves = Math.max(1, ...fits.map(({ wave }) => wave));
+  return fits.flatMap((fit) => {
+    const { target, wave, until, needs } = fit;
+    const where = waves === 1 ? '' : `wave ${wave} of ${waves}, `;
+    return [
+      `  ${target} may be touched until ${until}: ${where}needs up to ${formatDuration(needs)}`,
+      ...(fit.fits ? [] : [`    may not fit: ${tightText(fit)}`]),
+    ];
+  });
 }

@@ -66,7 +66,14 @@ export type Plan = {
   readonly engagement: string;
   readonly inventory: { readonly file: string; readonly sha256: string };
   readonly scenarios: readonly { readonly id: string; readonly sha256: string }[];
-  readonly targets: readonly { readonly id: string; readonly until: Instant }[];
+  readonly targets: readonly {
+    readonly id: string;
+    readonly until: Instant;
+    /** The longest that its executions may take, on all of its accounts. */
+    readonly needs?: DurationMs;
+    /** Which of the waves it is in, from 1. */
+    readonly wave?: number;
+  }[];
   readonly executions: readonly PlannedExecution[];
   readonly leftOut: readonly LeftOut[];
   readonly sample?: Sample;

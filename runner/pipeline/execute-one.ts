@@ -4,10 +4,7 @@ import type { PlannedExecution } from '../domain/plan.ts';
 import { duration } from '../domain/time.ts';
 import { Body } from './body.ts';
 import type { ExecuteDeps, Minted, Where } from './execute-deps.ts';
-import { longestMs } from './needs.ts';
-
-/** Time for preparing, reading the receipt and cleaning up, besides the steps' own time-outs. */
-const overheadMs = 15_000;
+import { longestMs, overheadMs } from './needs.ts';
 
 const nothing: CleanupResult = { done: [], leftBehind: [] };
 

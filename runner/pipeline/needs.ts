@@ -10,3 +10,6 @@ export function longestMs(steps: readonly PythonStep[], platform: Platform): num
     0,
   );
 }
+
+/** Time for preparing an execution, reading its receipt and cleaning up, besides its steps' own time-outs, in ms. */
+export const overheadMs = 15_000;

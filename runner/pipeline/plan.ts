@@ -1,10 +1,11 @@
 import { authorize } from '../domain/authorize.ts';
 import type { Inventory, Target } from '../domain/inventory.ts';
-import { type LeftOut, phases, type Plan, type PlannedExecution } from '../domain/plan.ts';
+import type { LeftOut, Plan, PlannedExecution } from '../domain/plan.ts';
 import type { Scenario } from '../domain/scenario.ts';
-import { duration, type DurationMs, type Instant } from '../domain/time.ts';
-import { longestMs } from './needs.ts';
+import type { DurationMs, Instant } from '../domain/time.ts';
+import { hostNeeds } from './estimate.ts';
 import { planAccount } from './plan-account.ts';
+import { wavesOf } from './waves.ts';
 
 export type PlanRequest = {
   readonly runId: string;
@@ -24,24 +25,30 @@ export function makePlan(request: PlanRequest): Plan {
   const { inventory, scenarios, now } = request;
   const leftOut: LeftOut[] = [];
   const executions: PlannedExecution[] = [];
-  const targets: { id: string; until: Instant }[] = [];
+  const targets: { id: string; until: Instant; needs: DurationMs }[] = [];
   for (const target of request.targets) {
     const own = scenarios.filter((scenario) => scenario.platform === target.platform);
     if (own.length === 0) {
       leftOut.push({ what: target.id, because: `no selected scenario is for ${target.platform}` });
       continue;
     }
-    for (const account of target.accounts) {
-      const { planned, leftOut: skipped } = planAccount(target, account, own, request);
-      leftOut.push(...skipped);
+    const accounts = target.accounts.map((account) => ({ account, ...planAccount(target, account, own, request) }));
+    leftOut.push(...accounts.flatMap((one) => one.leftOut));
+    const needs = hostNeeds(
+      accounts.flatMap(({ planned }) => planned),
+      target,
+      inventory,
+    );
+    for (const { account, planned } of accounts) {
       if (planned.length === 0) continue;
-      const allowed = authorize(inventory, target, account.name, now, needed(planned, target));
+      const allowed = authorize(inventory, target, account.name, now, needs);
       if (allowed.is === 'refused') {
         leftOut.push({ what: `${target.id}/${account.name}`, because: allowed.why.detail });
         continue;
       }
       executions.push(...planned);
-      if (!targets.some(({ id }) => id === target.id)) targets.push({ id: target.id, until: allowed.target.until });
+      if (!targets.some(({ id }) => id === target.id))
+        targets.push({ id: target.id, until: allowed.target.until, needs });
     }
   }
   for (const scenario of scenarios)
@@ -56,20 +63,17 @@ export function makePlan(request: PlanRequest): Plan {
     engagement: inventory.engagement.id,
     inventory: { file: inventory.file, sha256: inventory.sha256 },
     scenarios: scenarios.map(({ id, sha256 }) => ({ id, sha256 })),
-    targets,
+    targets: inWaves(inventory, targets),
     executions,
     leftOut,
   };
 }
 
-/** Upper bound of the time that these executions take when every step runs into its time-out. */
-function needed(executions: readonly PlannedExecution[], { parallel, platform }: Target): DurationMs {
-  const perPhase = phases.map((phase) => {
-    const times = executions.filter((one) => one.phase === phase).map(({ steps }) => longestMs(steps, platform));
-    // No order of jobs on that many machines takes longer than their even share and one more (Graham 1966).
-    return times.reduce((sum, time) => sum + time, 0) / parallel + Math.max(0, ...times);
-  });
-  return duration(Math.ceil(perPhase.reduce((sum, time) => sum + time, 0)));
+/** The planned targets, with the wave that each is in. */
+function inWaves(inventory: Inventory, targets: Plan['targets']): Plan['targets'] {
+  const planned = targets.flatMap(({ id }) => inventory.targets.find((known) => known.id === id) ?? []);
+  const waveOf = new Map(wavesOf(inventory, planned).flatMap((wave, index) => wave.map(({ id }) => [id, index + 1])));
+  return targets.map((target) => ({ ...target, wave: waveOf.get(target.id) ?? 1 }));
 }
 
 /** Scenarios for whose role a target has no account at all. */

@@ -3,6 +3,7 @@ import type { Inventory, Overlay, Target } from '../../runner/domain/inventory.t
 import type { Plan, PlannedExecution, SiemExpectation } from '../../runner/domain/plan.ts';
 import type { Expectation, Scenario, Stance } from '../../runner/domain/scenario.ts';
 import { duration, instant, shift } from '../../runner/domain/time.ts';
+import { fitOf, tightText } from '../../runner/pipeline/estimate.ts';
 import { makePlan } from '../../runner/pipeline/plan.ts';
 import { Site, step } from '../fakes/site.ts';
 
@@ -246,12 +247,12 @@ t.test('plan: a target needs as much of its window as all time-outs together may
         open: { kind: 'span', from: instant(0), to: shift(now, ms) },
       })),
     });
-  // Two executions of 30 s each, in one phase, four at a time: 15 s as their share, and 30 s for the longest.
+  // Two executions of 30 s and 15 s for clean-up each, in one phase, four at a time: 22.5 s as their share, 45 s for the longest.
   const two = [emulation, scenario('linux/other')];
-  t.equal(planned({ scenarios: two, variants: false, change: closing(45_000) }).executions.length, 2);
-  t.match(planned({ scenarios: two, variants: false, change: closing(44_000) }), {
+  t.equal(planned({ scenarios: two, variants: false, change: closing(67_500) }).executions.length, 2);
+  t.match(planned({ scenarios: two, variants: false, change: closing(67_000) }), {
     executions: [],
-    leftOut: [{ what: 'alpha/alice', because: /less than the 45 s needed/ }],
+    leftOut: [{ what: 'alpha/alice', because: /less than the 68 s needed/ }],
   });
   const cron = scenario('linux/cron', { steps: [{ ...step, via: 'cron' }] });
   t.equal(planned({ scenarios: [cron], change: closing(100_000) }).executions.length, 0, 'cron’s minute is waited for');
@@ -269,6 +270,75 @@ t.test('plan: only SIEMs that know the host are expected to show something', (t)
   t.same(
     one(plan, 'linux/hidden').expect.map(({ siem }) => siem),
     ['second'],
+  );
+  t.end();
+});
+
+t.test('plan: all accounts of a host share its window, and the pace takes its time too', (t) => {
+  const accounts = ['alice', 'bob'].map((name) => ({ name, role: 'standard', settings: {} }));
+  const closing = (ms: number, pace?: number) => (inventory: Inventory) => ({
+    ...inventory,
+    ...(pace === undefined ? {} : { pace: { perRuleAndHost: duration(pace) } }),
+    windows: inventory.windows.map((window) => ({
+      ...window,
+      cleanupReserve: duration(0),
+      open: { kind: 'span' as const, from: instant(0), to: shift(now, ms) },
+    })),
+  });
+  const ask = (change: NonNullable<Ask['change']>) =>
+    planned({ scenarios: [emulation], targets: { alpha: { accounts } }, variants: false, change });
+  // Two accounts with one execution of 45 s each.
+  t.equal(ask(closing(67_500)).executions.length, 2);
+  t.same(
+    ask(closing(67_000)).leftOut.map(({ what }) => what),
+    ['alpha/alice', 'alpha/bob'],
+  );
+  // The two are watched by the same rule: one after the other, each with its gap.
+  const gap = 600_000;
+  t.equal(ask(closing(67_500 + 2 * (gap + 45_000), gap)).executions.length, 2);
+  t.equal(ask(closing(67_500 + 2 * (gap + 45_000) - 1, gap)).executions.length, 0);
+  t.end();
+});
+
+t.test('plan: each host is in a wave, and one whose wave may begin too late is said not to fit', (t) => {
+  const plan = planned({
+    scenarios: [emulation],
+    variants: false,
+    targets: { alpha: {}, beta: {}, gamma: { groups: ['soon'] } },
+    change: (inventory) => ({
+      ...inventory,
+      limits: { hosts: 1, perZone: 1 },
+      windows: [
+        ...inventory.windows,
+        {
+          id: 'soon',
+          groups: ['soon'],
+          open: { kind: 'span', from: instant(0), to: shift(now, 120_000) },
+          freezes: [],
+          cleanupReserve: duration(0),
+        },
+      ],
+    }),
+  });
+  t.match(plan.targets, [
+    { id: 'alpha', wave: 1, needs: 56_250 },
+    { id: 'beta', wave: 2, needs: 56_250 },
+    { id: 'gamma', wave: 3, needs: 56_250 },
+  ]);
+  const fits = fitOf(plan);
+  t.same(
+    fits.map(({ target, fits: isFine }) => [target, isFine]),
+    [
+      ['alpha', true],
+      ['beta', true],
+      ['gamma', false],
+    ],
+  );
+  const [, , gamma] = fits;
+  t.equal(gamma?.beginsBy, shift(now, 112_500));
+  t.match(
+    gamma === undefined ? '' : tightText(gamma),
+    /wave 3.*needs up to 56\.\d s.*what does not fit then is not run/,
   );
   t.end();
 });

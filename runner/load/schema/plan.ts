@@ -102,7 +102,14 @@ export const planSchema = heldTo<Plan>()(
     engagement: z.string(),
     inventory: z.strictObject({ file: z.string(), sha256 }),
     scenarios: z.array(z.strictObject({ id: z.string(), sha256 })),
-    targets: z.array(z.strictObject({ id: z.string(), until: instant })),
+    targets: z.array(
+      z.strictObject({
+        id: z.string(),
+        until: instant,
+        needs: durationMs.exactOptional(),
+        wave: z.int().exactOptional(),
+      }),
+    ),
     executions: z.array(plannedExecution),
     leftOut: z.array(leftOut),
     sample: sample.exactOptional(),
