@@ -105,8 +105,10 @@ def write_line(kind, mode, at, **more):
         file.write(text + '\n')
         file.flush()
         os.fsync(file.fileno())
-    print(text)
-    sys.stdout.flush()
+    # A program without a console has no standard output.
+    if sys.stdout:
+        print(text)
+        sys.stdout.flush()
 
 
 def main():
