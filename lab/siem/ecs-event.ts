@@ -51,9 +51,16 @@ export type EcsEvent = {
   readonly file?: { readonly path: string };
   readonly source?: { readonly ip: string; readonly port?: number };
   readonly destination?: { readonly address: string; readonly ip?: string; readonly port?: number };
-  readonly network?: { readonly type?: string; readonly direction: 'egress'; readonly initiated: true };
+  readonly network?: {
+    readonly type?: string;
+    readonly transport?: string;
+    readonly direction: 'egress';
+    readonly initiated: true;
+  };
   readonly error?: { readonly code: string };
   readonly log?: { readonly syslog?: EcsSyslog };
+  /** What ECS has no field for, as Winlogbeat keeps it. */
+  readonly winlog?: { readonly event_data: Readonly<Record<string, string>> };
 };
 
 export type EcsProcess = {
@@ -68,13 +75,17 @@ export type EcsProcess = {
   readonly working_directory?: string;
   /** As PROCTITLE has it: cut at 128 bytes, and possibly that of the program which the process ran before. */
   readonly title?: string;
+  readonly hash?: { readonly sha256?: string; readonly md5?: string };
+  readonly pe?: { readonly original_file_name: string };
   readonly parent?: {
     readonly pid?: number;
     readonly entity_id?: string;
     readonly executable?: string;
     readonly name?: string;
     readonly args?: readonly string[];
+    readonly args_count?: number;
     readonly command_line?: string;
+    readonly user?: { readonly name?: string; readonly domain?: string };
   };
 };
 

@@ -42,7 +42,7 @@ export class WindowsHost implements AsyncDisposable {
       name: settings.name,
       tree: install(folder, accounts, catalogue, uid),
       accounts,
-      eventLogFile: settings.eventLog,
+      eventLogs: settings.eventLogs,
       programs,
       doorSocket: path.join(folder, 'door'),
       ...(uid !== undefined && { uid }),

@@ -16,8 +16,8 @@ const schema = z.object({
   name: z.string().regex(/^[A-Za-z0-9-]{1,15}$/),
   /** Folder of the stand-in: its drive and what it runs with. Made where it is not there. */
   folder: z.string(),
-  /** File that the host's events are appended to, a JSON object a line. */
-  eventLog: z.string(),
+  /** Folder of the files that the host's events are appended to, a JSON object a line. */
+  eventLogs: z.string(),
   /** Numeric user and group id under which Python runs, when this process is root's. */
   uid: z.int().positive().optional(),
   accounts: z

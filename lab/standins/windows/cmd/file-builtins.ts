@@ -3,12 +3,10 @@ import {
   createReadStream,
   linkSync,
   lstatSync,
-  mkdirSync,
   readdirSync,
   renameSync,
   rmSync,
   rmdirSync,
-  statSync,
   symlinkSync,
   unlinkSync,
 } from 'node:fs';
@@ -151,7 +149,7 @@ const md: Builtin = (call) =>
     for (const name of names) {
       const folder = full(call, name);
       if (call.shell.machine.tree.exists(folder)) return fail(call, `A subdirectory or file ${name} already exists.`);
-      mkdirSync(real(call, folder), { recursive: true });
+      call.shell.machine.tree.makeFolder(folder);
     }
     return 0;
   });
@@ -167,6 +165,7 @@ const copy: Builtin = (call) =>
       const target = destination(call, file, to);
       const isNew = !call.shell.machine.tree.exists(target);
       copyFileSync(real(call, file), real(call, target));
+      call.shell.machine.tree.own(real(call, target));
       if (isNew) call.shell.machine.fileCreated(call.shell.process, target);
     }
     return say(call, `        ${files.length} file(s) copied.`);
@@ -206,9 +205,9 @@ const mklink: Builtin = (call) =>
       linkSync(real(call, target), real(call, link));
       return say(call, `Hardlink created for ${name} <<===>> ${to}`);
     }
-    if (call.shell.process.logon.integrity === 'Medium' && !switches.has('j'))
-      return fail(call, 'You do not have sufficient privilege to perform this operation.');
+    // As with developer mode on: accounts that are no administrators may do this too.
     symlinkSync(real(call, target), real(call, link));
+    call.shell.machine.tree.own(real(call, link));
     return say(call, `symbolic link created for ${name} <<===>> ${to}`);
   });
 
@@ -233,9 +232,3 @@ export const fileBuiltins: readonly (readonly [string, Builtin])[] = [
   ['rename', ren],
   ['mklink', mklink],
 ];
-
-/** Size and time of a file, for programs that print them. */
-export function statOf(realFile: string): { readonly size: number; readonly modified: Date } {
-  const { size, mtime } = statSync(realFile);
-  return { size, modified: mtime };
-}

@@ -24,8 +24,10 @@ export function redirected(
     const windowsPath = machine.tree.resolve(redirect.file, process.cwd);
     const isNew = !machine.tree.exists(windowsPath);
     try {
-      const fd = openSync(machine.tree.real(windowsPath) ?? '', redirect.kind === 'write' ? 'w' : 'a', 0o644);
+      const real = machine.tree.real(windowsPath) ?? '';
+      const fd = openSync(real, redirect.kind === 'write' ? 'w' : 'a', 0o644);
       open.push(fd);
+      if (isNew) machine.tree.own(real);
       if (isNew) machine.fileCreated(process, windowsPath);
       return {
         write: (bytes) => {

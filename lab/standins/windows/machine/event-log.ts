@@ -19,6 +19,9 @@ const sources = {
   },
 } as const;
 
+/** The files of the event log, in the folder that it is given. */
+export const eventLogFiles = { sysmon: 'sysmon.ndjson', security: 'security.ndjson' } as const;
+
 /** Audit failure (winmeta.xml). */
 const failureKeywords = '0x8010000000000000';
 const taskOf: Readonly<Record<number, number>> = { 1: 1, 3: 3, 11: 11, 4688: 13312, 4624: 12544, 4625: 12544 };
@@ -27,18 +30,18 @@ const taskOf: Readonly<Record<number, number>> = { 1: 1, 3: 3, 11: 11, 4688: 133
 export type EventData = Readonly<Record<string, string | number | boolean>>;
 
 /**
- * The event log of one host as a log shipper passes it on: a JSON object a line, `System` and `EventData` as in the XML of
+ * The event log of one host as a log shipper passes it on, a file for each channel: a JSON object a line, `System` and `EventData` as in the XML of
  * the event. Written with one call each, so that a reader never finds half an event followed by another.
  */
 export class EventLog {
-  readonly #file: string;
+  readonly #folder: string;
   readonly #computer: string;
   readonly #now: () => number;
   #record = 0;
 
-  constructor(file: string, computer: string, now: () => number = Date.now) {
-    mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
-    this.#file = file;
+  constructor(folder: string, computer: string, now: () => number = Date.now) {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    this.#folder = folder;
     this.#computer = computer;
     this.#now = now;
   }
@@ -65,7 +68,7 @@ export class EventLog {
       },
       EventData: data,
     };
-    appendFileSync(this.#file, `${JSON.stringify(event)}\n`, { mode: 0o600 });
+    appendFileSync(path.join(this.#folder, eventLogFiles[from]), `${JSON.stringify(event)}\n`, { mode: 0o600 });
   }
 }
 

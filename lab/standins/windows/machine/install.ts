@@ -1,4 +1,4 @@
-import { chownSync, copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Account } from './accounts.ts';
 import { FileTree } from './paths.ts';
@@ -27,17 +27,14 @@ export function install(
   uid?: number,
 ): FileTree {
   mkdirSync(path.join(folder, 'C'), { recursive: true, mode: 0o755 });
-  const own = (file: string): void => {
-    if (uid !== undefined) chownSync(file, uid, uid);
-  };
-  const tree = new FileTree(folder);
+  const tree = new FileTree(folder, uid);
   const make = (windowsPath: string, writable: boolean): void => {
     const drive = path.join(tree.root, 'C');
     let at = drive;
     for (const part of windowsPath.split('\\')) {
       at = path.join(at, part);
       if (!existsSync(at)) mkdirSync(at, { mode: 0o755 });
-      if (writable && at !== path.join(drive, 'Users')) own(at);
+      if (writable && at !== path.join(drive, 'Users')) tree.own(at);
     }
   };
   for (const name of folders) make(name, !name.startsWith('Windows\\System32') && name !== 'Program Files');

@@ -22,7 +22,8 @@ export type MachineOptions = {
   readonly name: string;
   readonly tree: FileTree;
   readonly accounts: readonly Account[];
-  readonly eventLogFile: string;
+  /** Folder of the event log's files. */
+  readonly eventLogs: string;
   /** Names under which program files know them. */
   readonly programs: ReadonlyMap<string, Program>;
   /** Numeric id under which Python runs here; undefined: as this process. */
@@ -57,7 +58,7 @@ export class Machine {
     this.name = options.name;
     this.tree = options.tree;
     this.accounts = new Accounts(options.name, options.accounts);
-    this.events = new ProcessEvents(new EventLog(options.eventLogFile, options.name), options.name);
+    this.events = new ProcessEvents(new EventLog(options.eventLogs, options.name), options.name);
     this.uid = options.uid;
     this.#programs = options.programs;
     const services = this.#resident('services.exe', `${system32}\\services.exe`, undefined);

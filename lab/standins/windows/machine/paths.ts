@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import { lchownSync, lstatSync, mkdirSync, readdirSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 
 const win = path.win32;
@@ -7,10 +7,25 @@ const win = path.win32;
 export class FileTree {
   readonly root: string;
   readonly #drive: string;
+  readonly #uid: number | undefined;
 
-  constructor(root: string) {
+  /** @param uid who the accounts' files belong to here; undefined: whoever makes them. */
+  constructor(root: string, uid?: number) {
     this.root = realpathSync(root);
     this.#drive = path.join(this.root, 'C');
+    this.#uid = uid;
+  }
+
+  /** To be called with what was made for an account, so that its programs may write to it. */
+  own(realPath: string): void {
+    if (this.#uid !== undefined) lchownSync(realPath, this.#uid, this.#uid);
+  }
+
+  /** Makes a folder and those above it. Throws node's error. */
+  makeFolder(windowsPath: string): void {
+    const real = this.real(windowsPath) ?? '';
+    const first = mkdirSync(real, { recursive: true, mode: 0o755 });
+    for (let at = real; first !== undefined && at.startsWith(first); at = path.dirname(at)) this.own(at);
   }
 
   /** The absolute Windows path that `text` means in this folder. */

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { startLine } from './start-line.ts';
 import type { Logon } from './accounts.ts';
 import type { Machine } from './machine.ts';
+import type { WinProcess } from './process.ts';
 
 /** A scheduled task: a command line, and the logon it runs with. */
 export type Task = {
@@ -10,7 +11,7 @@ export type Task = {
   readonly logon: Logon;
   readonly cwd: string;
   lastResult: number | undefined;
-  running: boolean;
+  process: WinProcess | undefined;
 };
 
 /** The task scheduler: starts tasks as children of its own svchost.exe. Tasks are forgotten with the stand-in. */
@@ -34,7 +35,7 @@ export class TaskService {
   /** Replaces one of the same name. `atMs` undefined: only when it is asked to run. */
   create(task: { name: string; commandLine: string; logon: Logon; cwd: string }, atMs?: number): void {
     this.remove(task.name);
-    this.#tasks.set(key(task.name), { ...task, lastResult: undefined, running: false });
+    this.#tasks.set(key(task.name), { ...task, lastResult: undefined, process: undefined });
     if (atMs === undefined) return;
     const timer = setTimeout(
       () => {
@@ -64,11 +65,16 @@ export class TaskService {
       task.lastResult = 0x80070002;
       return false;
     }
-    task.running = true;
+    task.process = started;
     void started.exited.then((code) => {
-      Object.assign(task, { running: false, lastResult: code });
+      Object.assign(task, { process: undefined, lastResult: code });
     });
     return true;
+  }
+
+  /** Ends what the task has started and what still runs. */
+  stop(name: string): void {
+    this.find(name)?.process?.kill(1);
   }
 
   /** False: there was none. What it has started goes on. */

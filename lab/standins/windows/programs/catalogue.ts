@@ -1,6 +1,7 @@
 import type { Program } from '../machine/machine.ts';
 import type { ProgramFile } from '../machine/program-file.ts';
 import { cmd } from './cmd.ts';
+import { powershell } from './powershell.ts';
 import { python } from './python.ts';
 import { hostname, tasklist, whoami } from './system-info.ts';
 
@@ -44,6 +45,10 @@ export const catalogue: readonly Installed[] = [
   windows('whoami.exe', 'whoami - displays logged on user information', whoami),
   windows('hostname.exe', 'Hostname APP', hostname),
   windows('tasklist.exe', 'Lists the current running tasks', tasklist),
+  windows('powershell.exe', 'Windows PowerShell', powershell, {
+    originalName: 'PowerShell.EXE',
+    files: [`${system32}\\WindowsPowerShell\\v1.0\\powershell.exe`],
+  }),
   windows('winrshost.exe', "Host Process for WinRM's Remote Shell plugin", resident),
   {
     ...pythonFile,

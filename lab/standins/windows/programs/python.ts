@@ -6,7 +6,8 @@ import { z } from 'zod';
 import { Environment } from '../machine/environment.ts';
 import type { Machine, Program } from '../machine/machine.ts';
 import type { Sink, WinProcess } from '../machine/process.ts';
-import { findProgram, splitLine } from '../machine/start-line.ts';
+import { splitLine } from '../machine/command-line.ts';
+import { findProgram } from '../machine/start-line.ts';
 
 /** Debian 12's interpreter: Python 3.11, which the stand-in claims to have. */
 export const pythonHere = '/usr/bin/python3';

@@ -1,5 +1,5 @@
 import type { Program } from '../machine/machine.ts';
-import { splitLine } from '../machine/start-line.ts';
+import { splitLine } from '../machine/command-line.ts';
 
 /** whoami.exe: the account, with `/user` its SID too. */
 export const whoami: Program = async ({ commandLine, logon, stdout, stderr }) => {
