@@ -43,12 +43,13 @@ export class Exchange {
       keepAliveMaxTimeout: idleMs,
       maxResponseSize: longestAnswer,
       connect: (_, callback) => {
-        if (given || socket.destroyed) {
-          callback(new NothingSent('the connection has gone'), null);
-          return;
-        }
+        const gone = given || socket.destroyed;
         given = true;
-        callback(null, socket);
+        // Never within the call: undici would not notice that it is connected.
+        queueMicrotask(() => {
+          if (gone) callback(new NothingSent('the connection has gone'), null);
+          else callback(null, socket);
+        });
       },
     });
   }

@@ -1,0 +1,157 @@
+import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { ConnectionOptions } from '../../../../adapters/transports/winrm/http/options.ts';
+import { outsideWorld } from '../../../../adapters/transports/winrm/http/connection.ts';
+import { PYTHON_PEERS } from './python-peers.ts';
+
+const run = promisify(execFile);
+
+/** Debian's, since its modules are for it and no other. */
+const python = '/usr/bin/python3';
+
+/** Of the account that every peer knows, besides its name. */
+export const account = { domain: 'LAB', user: 'dana', password: 'Grüße, "quoted" & long' } as const;
+
+/** Why there is no such acceptor here; undefined when there is. */
+export async function acceptorMissing(acceptor: 'gss' | 'pyspnego'): Promise<string | undefined> {
+  if (!existsSync(python)) return `${python} is not installed`;
+  if (acceptor === 'gss' && !existsSync('/etc/gss/mech.d/mech.ntlmssp.conf')) return 'gss-ntlmssp is not installed';
+  const module = { gss: 'gssapi', pyspnego: 'spnego' }[acceptor];
+  return run(python, ['-c', `import ${module}`], { env: { PYTHONPATH: PYTHON_PEERS } }).then(
+    () => undefined,
+    () => `Python's module ${module} is not installed`,
+  );
+}
+
+export type PeerOptions = {
+  readonly acceptor: 'gss' | 'pyspnego';
+  readonly tls?: Certificate;
+  /** Hash of tls-server-end-point that the peer expects; absent: it expects none. */
+  readonly bind?: string;
+  readonly bindTo?: Certificate;
+};
+
+/** One of the peers of server.py, on a loopback port. */
+export class Peer implements AsyncDisposable {
+  readonly port: number;
+  readonly #process: ChildProcessWithoutNullStreams;
+  readonly #folder: string;
+  readonly #log: string[];
+
+  private constructor(port: number, process: ChildProcessWithoutNullStreams, folder: string, log: string[]) {
+    this.port = port;
+    this.#process = process;
+    this.#folder = folder;
+    this.#log = log;
+  }
+
+  static async start(options: PeerOptions): Promise<Peer> {
+    const folder = await mkdtemp(join(tmpdir(), 'detproof-winrm-peer-'));
+    const users = join(folder, 'users');
+    await writeFile(users, `${account.domain}:${account.user}:${account.password}\n`, { mode: 0o600 });
+    const { tls, bind, bindTo } = options;
+    const child = spawn(
+      python,
+      [
+        fileURLToPath(new URL('server.py', import.meta.url)),
+        ...['--acceptor', options.acceptor],
+        ...(tls === undefined ? [] : ['--cert', tls.certFile, '--key', tls.keyFile]),
+        ...(bind === undefined ? [] : ['--bind', bind]),
+        ...(bindTo === undefined ? [] : ['--bind-to', bindTo.certFile]),
+      ],
+      { env: { NTLM_USER_FILE: users, PYTHONPATH: PYTHON_PEERS, LC_ALL: 'C.UTF-8' } },
+    );
+    const log: string[] = [];
+    child.stderr.setEncoding('utf8').on('data', (text: string) => log.push(text));
+    const gone = once(child, 'exit').then(() => {
+      throw new Error(`the peer ended: ${log.join('')}`);
+    });
+    gone.catch(() => undefined);
+    const [line] = (await Promise.race([once(createInterface(child.stdout), 'line'), gone])) as [string];
+    return new Peer(Number(line), child, folder, log);
+  }
+
+  /** What it has said on stderr. */
+  get log(): string {
+    return this.#log.join('');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#process.exitCode === null) {
+      const ended = once(this.#process, 'exit');
+      this.#process.kill();
+      await ended;
+    }
+    await rm(this.#folder, { recursive: true });
+  }
+}
+
+/** A self-signed certificate for 127.0.0.1 and `localhost`. */
+export class Certificate implements AsyncDisposable {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly pem: Buffer;
+  readonly keyPem: Buffer;
+  readonly #folder: string;
+
+  private constructor(folder: string, pem: Buffer, keyPem: Buffer) {
+    this.#folder = folder;
+    this.certFile = join(folder, 'cert.pem');
+    this.keyFile = join(folder, 'key.pem');
+    this.pem = pem;
+    this.keyPem = keyPem;
+  }
+
+  /** `extra`: more of what `openssl req -x509` takes. */
+  static async make(...extra: readonly string[]): Promise<Certificate> {
+    const folder = await mkdtemp(join(tmpdir(), 'detproof-winrm-cert-'));
+    const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+    await run('openssl', [
+      ...['req', '-x509', '-nodes', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-days', '2'],
+      ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost'],
+      ...['-keyout', key, '-out', cert, ...extra],
+    ]);
+    return new Certificate(folder, await readFile(cert), await readFile(key));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.#folder, { recursive: true });
+  }
+}
+
+/** What a test asks of a connection to a loopback port, with some of it changed. */
+export function connectionTo(
+  port: number,
+  changes: Partial<ConnectionOptions> & { readonly https?: boolean } = {},
+): ConnectionOptions {
+  const { https = false, ...rest } = changes;
+  return {
+    endpoint: { target: 'peer', host: '127.0.0.1', port, tls: https, path: '/wsman' },
+    login: ntlm(),
+    tls: {},
+    channelBinding: true,
+    connectTimeoutMs: 60_000,
+    workstation: 'RUNNER',
+    ...outsideWorld,
+    ...rest,
+  };
+}
+
+export function ntlm(
+  user: string = `${account.domain}\\${account.user}`,
+  password: string = account.password,
+): ConnectionOptions['login'] {
+  return { kind: 'negotiate', user, password: () => Promise.resolve(Buffer.from(password)) };
+}
+
+/** A request with time enough for a slow machine. */
+export function patient(): { readonly timeoutMs: number; readonly signal: AbortSignal } {
+  return { timeoutMs: 60_000, signal: new AbortController().signal };
+}
