@@ -41,7 +41,7 @@ export function route(
     connectTimeout: settings.connectTimeout ?? config.connectTimeout ?? usual.connectTimeout,
     keepalive: settings.keepalive ?? config.keepalive ?? usual.keepalive,
   };
-  const last: Hop = {
+  const last = (): Hop => ({
     name: target.id,
     address: config.hostName ?? target.address,
     port: settings.port ?? config.port ?? usual.port,
@@ -51,7 +51,7 @@ export function route(
     offer: offer(merged(config.algorithms, settings.algorithms)),
     ...times,
     taken: config.taken,
-  };
+  });
   if (settings.jump !== undefined)
     return [
       ...settings.jump.map((jump) => ({
@@ -65,7 +65,7 @@ export function route(
         ...times,
         taken: '',
       })),
-      last,
+      last(),
     ];
   const hops: Hop[] = [];
   let ahead = config.jump;
@@ -92,7 +92,7 @@ export function route(
       );
     ahead = found[0]?.config.jump ?? [];
   }
-  return [...hops.map((hop) => ({ ...hop, login: withIdentity(hop.login, noConfig, hop.name) })), last];
+  return [...hops.map((hop) => ({ ...hop, login: withIdentity(hop.login, noConfig, hop.name) })), last()];
 }
 
 /** `key: config` → the file that it stands for. */

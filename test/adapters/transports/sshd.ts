@@ -26,6 +26,12 @@ export type SshdOptions = {
   readonly listen?: readonly string[];
   /** False: a server without the SFTP subsystem. */
   readonly sftp?: boolean;
+  /** Logins by password through PAM, against a shadow file of its own: `user` has `password`, `expired` an expired one. */
+  readonly pam?: { readonly password: string; readonly service?: readonly string[] };
+  /** Login shell of `user`; /bin/sh when not said. */
+  readonly shell?: string;
+  /** Shell commands that are run in the mount namespace before sshd starts; `$0` is the folder. */
+  readonly prepare?: string;
   /** Another server whose port (on other addresses) and login key this one shares. */
   readonly like?: Sshd;
 };
@@ -85,7 +91,7 @@ export class Sshd implements AsyncDisposable {
     await writeFile(join(folder, 'known_hosts'), `${names} ${hostKey}`);
     await writeFile(
       join(folder, 'passwd'),
-      `root:x:0:0::${folder}/home/root:/bin/bash\nsshd:x:100:65534::/run/sshd:/usr/sbin/nologin\nuser:x:${uid}:${uid}::${folder}/home/user:/bin/sh\nlocked:x:${uid + 1}:${uid}::/:/usr/sbin/nologin\n`,
+      `root:x:0:0::${folder}/home/root:/bin/bash\nsshd:x:100:65534::/run/sshd:/usr/sbin/nologin\nuser:x:${uid}:${uid}::${folder}/home/user:${options.shell ?? '/bin/sh'}\nexpired:x:${uid + 2}:${uid}::/:/bin/sh\nlocked:x:${uid + 1}:${uid}::/:/usr/sbin/nologin\n`,
     );
     await writeFile(
       join(folder, 'sshd_config'),
@@ -98,9 +104,9 @@ export class Sshd implements AsyncDisposable {
         `AuthorizedKeysFile ${folder}/authorized_keys`,
         'PidFile none',
         'StrictModes no',
-        'UsePAM no',
-        'PasswordAuthentication no',
-        'KbdInteractiveAuthentication no',
+        ...(options.pam === undefined
+          ? ['UsePAM no', 'PasswordAuthentication no', 'KbdInteractiveAuthentication no']
+          : ['UsePAM yes']),
         'PermitRootLogin prohibit-password',
         'PrintMotd no',
         'LogLevel VERBOSE',
@@ -108,6 +114,31 @@ export class Sshd implements AsyncDisposable {
         '',
       ].join('\n'),
     );
+    if (options.pam !== undefined) {
+      const hash = await hashed(options.pam.password);
+      const today = Math.floor(Date.now() / 86_400_000);
+      await writeFile(
+        join(folder, 'shadow'),
+        `root:*:${today}:0:99999:7:::\nuser:${hash}:${today}:0:99999:7:::\nexpired:${hash}:0:0:99999:7:::\n`,
+        { mode: 0o600 },
+      );
+      await writeFile(
+        join(folder, 'pam'),
+        [
+          ...(options.pam.service ?? []),
+          'auth required pam_unix.so nodelay',
+          'account required pam_unix.so',
+          'password required pam_unix.so',
+          'session required pam_unix.so',
+          '',
+        ].join('\n'),
+      );
+    }
+    const binds =
+      options.pam === undefined
+        ? ''
+        : 'mount --bind "$0/shadow" /etc/shadow && mount --bind "$0/pam" /etc/pam.d/sshd && ';
+    const prepare = options.prepare === undefined ? '' : `${options.prepare} && `;
     const child = spawn(
       'unshare',
       [
@@ -116,7 +147,7 @@ export class Sshd implements AsyncDisposable {
         'private',
         'sh',
         '-c',
-        'mount --bind "$0/passwd" /etc/passwd && mount -t tmpfs tmpfs /run && mkdir -m 755 /run/sshd && exec "$1" -D -e -f "$0/sshd_config"',
+        `mount --bind "$0/passwd" /etc/passwd && ${binds}mount -t tmpfs tmpfs /run && mkdir -m 755 /run/sshd && ${prepare}exec "$1" -D -e -f "$0/sshd_config"`,
         folder,
         sshdPath,
       ],
@@ -154,6 +185,13 @@ export class Sshd implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#stop();
   }
+}
+
+/** As crypt(3) makes it; the password goes by standard input. */
+async function hashed(password: string): Promise<string> {
+  const child = run('openssl', ['passwd', '-6', '-stdin']);
+  child.child.stdin?.end(`${password}\n`);
+  return (await child).stdout.trim();
 }
 
 async function freePort(): Promise<number> {
