@@ -67,7 +67,7 @@ class WinrmTransport implements Transport {
       case 'basic':
         if (password === undefined) throw incomplete(target, user, `auth ${auth} needs a password (a reference to it)`);
         return {
-          login: { kind: auth, user, password: () => this.#secret(target, user, password) },
+          login: { kind: auth, user, password: async () => withoutLineEnd(await this.#secret(target, user, password)) },
           credential: `password ${password} as ${user}`,
         };
       case 'certificate':
@@ -108,6 +108,12 @@ class WinrmTransport implements Transport {
       throw new TransportFailure('host-key', `no connection to ${target}: ${file} cannot be read (${why})`, { cause });
     }
   }
+}
+
+/** Editors end files with one. A copy, so that whoever uses it can wipe it. */
+function withoutLineEnd(secret: Uint8Array): Uint8Array {
+  const end = secret.at(-1) !== 0x0a ? 0 : secret.at(-2) === 0x0d ? 2 : 1;
+  return Uint8Array.prototype.slice.call(secret, 0, secret.length - end);
 }
 
 function incomplete(target: string, user: string, why: string, cause?: unknown): TransportFailure {
