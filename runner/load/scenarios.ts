@@ -18,7 +18,7 @@ export async function readLibrary(folder: string): Promise<Library> {
   const names = async (sub: string, extension: RegExp): Promise<readonly string[]> =>
     (await filesBelow(join(folder, sub))).filter((name) => extension.test(name));
   const rules = await names('detections', /\.ya?ml$/);
-  const payloads = await names('payloads', /\.(?:py|js|vbs|hta|sh)$/);
+  const payloads = await names('payloads', /\.(?:py|js|vbs|hta|sh|cmd)$/);
   return { detections: new Set(rules.map((name) => name.replace(/\.ya?ml$/, ''))), payloads: new Set(payloads) };
 }
 
