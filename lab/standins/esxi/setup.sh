@@ -64,6 +64,8 @@ private "$root/var/log" 0755 16m
 chown "$base:$base" "$root"/var/log/* "$root/run/utmp"
 private "$root/vmfs/volumes/65f2a1c4-9b3d7e10-5c2f-005056ab12cd" 1777 64m
 ln -s 65f2a1c4-9b3d7e10-5c2f-005056ab12cd "$root/vmfs/volumes/lab-datastore"
+# The name that the first local datastore of a host gets, which scenarios look for.
+ln -s 65f2a1c4-9b3d7e10-5c2f-005056ab12cd "$root/vmfs/volumes/datastore1"
 # Not at /proc, which is empty on ESXi: the host's own ps and log relay look here. It shows the host's own processes only.
 mkdir -p "$root/run/lab/proc"
 mount -t proc -o nosuid,nodev,noexec,hidepid=2 proc "$root/run/lab/proc"
