@@ -6,12 +6,15 @@ import { installPythonPackages } from './python-packages.ts';
 /** Chromium looks at the report, ss at the machine before and after the lab; BusyBox has a third sh for the host scripts. */
 const packages = [...LAB_PACKAGES, 'chromium', 'iproute2', 'busybox', 'python3-pip'];
 
+/** NTLM as others wrote it, to log in to: gss-ntlmssp under Python's gssapi, and Samba's ntlm_auth. */
+const ntlmPeers = ['gss-ntlmssp', 'openssl', 'python3-gssapi', 'winbind'];
+
 const log = (line: string): void => {
   process.stderr.write(`${line}\n`);
 };
 
 try {
-  await ensurePackages(packages, log);
+  await ensurePackages([...packages, ...ntlmPeers], log);
 } catch (error) {
   if (!(error instanceof LabRefused)) throw error;
   process.stderr.write(`${error.message}\nThe tests that need them will be skipped.\n`);

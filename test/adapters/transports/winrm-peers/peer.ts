@@ -9,24 +9,20 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { ConnectionOptions } from '../../../../adapters/transports/winrm/http/options.ts';
 import { outsideWorld } from '../../../../adapters/transports/winrm/http/connection.ts';
-import { PYTHON_PEERS } from './python-peers.ts';
+import { python, pythonPackages, pythonPackagesMissing } from '../../../python-packages.ts';
 
 const run = promisify(execFile);
-
-/** Debian's, since its modules are for it and no other. */
-const python = '/usr/bin/python3';
 
 /** Of the account that every peer knows, besides its name. */
 export const account = { domain: 'LAB', user: 'dana', password: 'Grüße, "quoted" & long' } as const;
 
 /** Why there is no such acceptor here; undefined when there is. */
 export async function acceptorMissing(acceptor: 'gss' | 'pyspnego'): Promise<string | undefined> {
-  if (!existsSync(python)) return `${python} is not installed`;
-  if (acceptor === 'gss' && !existsSync('/etc/gss/mech.d/mech.ntlmssp.conf')) return 'gss-ntlmssp is not installed';
-  const module = { gss: 'gssapi', pyspnego: 'spnego' }[acceptor];
-  return run(python, ['-c', `import ${module}`], { env: { PYTHONPATH: PYTHON_PEERS } }).then(
+  if (acceptor === 'pyspnego') return pythonPackagesMissing();
+  if (!existsSync('/etc/gss/mech.d/mech.ntlmssp.conf')) return 'gss-ntlmssp is not installed';
+  return run(python, ['-c', 'import gssapi']).then(
     () => undefined,
-    () => `Python's module ${module} is not installed`,
+    () => "Python's gssapi is not installed (Debian: apt-get install python3-gssapi)",
   );
 }
 
@@ -66,7 +62,7 @@ export class Peer implements AsyncDisposable {
         ...(bind === undefined ? [] : ['--bind', bind]),
         ...(bindTo === undefined ? [] : ['--bind-to', bindTo.certFile]),
       ],
-      { env: { NTLM_USER_FILE: users, PYTHONPATH: PYTHON_PEERS, LC_ALL: 'C.UTF-8' } },
+      { env: { NTLM_USER_FILE: users, PYTHONPATH: pythonPackages, LC_ALL: 'C.UTF-8' } },
     );
     const log: string[] = [];
     child.stderr.setEncoding('utf8').on('data', (text: string) => log.push(text));

@@ -38,7 +38,7 @@ class Gss:
 
     @property
     def user(self):
-        return str(self.context.initiator_name)
+        return str(self.context.initiator_name).rstrip("\0")
 
     def unseal(self, signature, ciphertext):
         return self.context.unwrap(signature + ciphertext).message
