@@ -1,44 +1,172 @@
-import type { App, Check } from './app.ts';
-import { folderOf, type LibraryOptions, loadMaterial } from './material.ts';
+import { isRunning } from '../pipeline/host-checks.ts';
+import type { Inventory, Target } from '../domain/inventory.ts';
+import type { Scenario } from '../domain/scenario.ts';
+import { processesOfSource } from '../domain/source-processes.ts';
+import { type Instant, shift } from '../domain/time.ts';
+import type { Looked } from '../pipeline/look-at.ts';
+import { visible } from '../load/problem.ts';
+import type { SiemAdapter } from '../ports.ts';
+import { type App, BadInput, type Check, exitCodes } from './app.ts';
+import { lookAtTargets, withoutEvidence } from './look-at-targets.ts';
+import { type Choice, choose, loadMaterial, type Material } from './material.ts';
 import { columns, say, sayJson } from './print.ts';
 
-/** `doctor`: can this machine do its part? Looks only; touches no target. Exit code 3 when something is missing. */
-export async function doctor(
-  app: App,
-  options: LibraryOptions & { readonly out: string; readonly json?: boolean },
-): Promise<number> {
+export type DoctorOptions = Choice & {
+  readonly inventory: string;
+  readonly library?: string;
+  readonly out: string;
+  readonly json?: boolean;
+  /** False: looks at this machine and the SIEMs only. */
+  readonly hosts: boolean;
+};
+
+/** So far back rule health is asked about: a rule that is scheduled once an hour has run in it. */
+const healthMs = 3_600_000;
+
+/**
+ * `doctor`: can this machine, the SIEMs and the targets do their part? Targets are logged in to and looked at, within engagement and
+ * window; nothing is put there. Exit code 3 when something is missing.
+ */
+export async function doctor(app: App, options: DoctorOptions): Promise<number> {
   const checks: Check[] = [...(await app.machine(options.out))];
+  let material: Material | undefined;
   try {
-    const { scenarios, inventory } = await loadMaterial(app, options);
-    checks.push({
-      what: 'inventory and scenarios',
-      ok: true,
-      detail: `${inventory.targets.length} targets, ${inventory.siems.length} SIEMs, ${scenarios.length} scenarios`,
-    });
-    const folder = app.pluginDeps(folderOf(options.inventory), () =>
-      Promise.reject(new Error('doctor keeps no evidence')),
-    );
-    for (const [id, adapter] of app.siems(inventory, { ...folder, keep: () => Promise.resolve(noEvidence) })) {
-      const said = await adapter.ping(AbortSignal.timeout(10_000)).then(
-        ({ serverTime }) => ({
-          ok: true,
-          detail: serverTime === undefined ? 'answers' : `answers; its clock says ${serverTime}`,
-        }),
-        (error: unknown) => ({ ok: false, detail: error instanceof Error ? error.message : String(error) }),
-      );
-      checks.push({ what: `SIEM ${id}`, ...said });
-    }
+    material = await loadMaterial(app, options);
   } catch (error) {
-    checks.push({
-      what: 'inventory and scenarios',
-      ok: false,
-      detail: `see: detproof lint --inventory ${options.inventory} (${error instanceof Error ? error.name : 'error'})`,
-    });
+    if (!(error instanceof BadInput)) throw error;
+    const detail = `see: detproof lint --inventory ${options.inventory} (${error.problems.length} problems)`;
+    checks.push({ what: 'inventory and scenarios', ok: false, detail });
+  }
+  if (material !== undefined) {
+    const { scenarios, inventory } = material;
+    const detail = `${inventory.targets.length} targets, ${inventory.siems.length} SIEMs, ${scenarios.length} scenarios`;
+    checks.push({ what: 'inventory and scenarios', ok: true, detail });
+    const adapters = app.siems(inventory, withoutEvidence(app, options.inventory));
+    for (const [id, adapter] of adapters) checks.push(...(await siemChecks(app, id, adapter, inventory, scenarios)));
+    if (options.hosts) {
+      const { targets } = choose(material, options, '');
+      for (const looked of await lookAtTargets(app, inventory, options.inventory, targets))
+        checks.push(...targetChecks(looked, scenarios));
+    }
   }
   if (options.json === true) sayJson(app, checks);
   else
-    for (const line of columns(checks.map(({ what, ok, detail }) => [ok ? 'ok' : 'NO', what, detail]))) say(app, line);
-  return checks.every(({ ok }) => ok) ? 0 : 3;
+    for (const line of columns(checks.map(({ what, ok, detail }) => [ok ? 'ok' : 'NO', what, visible(detail)])))
+      say(app, line);
+  return checks.every(({ ok }) => ok) ? exitCodes.asExpected : exitCodes.inconclusive;
 }
 
-const noEvidence = { sha256: '0'.repeat(64), bytes: 0, mediaType: 'application/octet-stream' };
+async function siemChecks(
+  app: App,
+  id: string,
+  adapter: SiemAdapter,
+  { expectations }: Inventory,
+  scenarios: readonly Scenario[],
+): Promise<readonly Check[]> {
+  const what = `SIEM ${id}`;
+  const failed = (error: unknown): Check => ({
+    what,
+    ok: false,
+    detail: error instanceof Error ? error.message : String(error),
+  });
+  try {
+    const { serverTime } = await adapter.ping(AbortSignal.timeout(10_000));
+    const answers = {
+      what,
+      ok: true,
+      detail: serverTime === undefined ? 'answers' : `answers; its clock says ${serverTime}`,
+    };
+    const rules = [
+      ...scenarios.flatMap(({ expect, variants }) =>
+        [expect, ...variants.map((one) => one.expect)].flatMap(({ alert }) => alert.rules),
+      ),
+      ...expectations.filter(({ siems }) => siems?.includes(id) ?? true).flatMap((entry) => entry.rules ?? []),
+    ];
+    return [answers, await ruleCheck(adapter, what, [...new Set(rules)].sort(), app.clock.now())];
+  } catch (error) {
+    return [failed(error)];
+  }
+}
+
+async function ruleCheck(adapter: SiemAdapter, what: string, rules: readonly string[], now: Instant): Promise<Check> {
+  const window = { from: shift(now, -healthMs), to: now };
+  const { hits, complete } = await adapter.rules({ rules, window }, AbortSignal.timeout(30_000));
+  const known = new Set(hits.map(({ rule }) => rule));
+  const named = (label: string, list: readonly string[]): readonly string[] =>
+    list.length === 0 ? [] : [`${list.length} ${label}: ${list.slice(0, 5).join(', ')}${list.length > 5 ? ' …' : ''}`];
+  const trouble = [
+    ...named(
+      'not known to it',
+      rules.filter((rule) => !known.has(rule)),
+    ),
+    ...named(
+      'switched off',
+      hits.filter(({ enabled }) => enabled !== 'all').map(({ rule }) => rule),
+    ),
+    ...named(
+      'failed in the last hour',
+      hits.filter(({ failures }) => failures.length > 0).map(({ rule }) => rule),
+    ),
+    ...(complete.yes ? [] : [complete.because.detail]),
+  ];
+  return {
+    what: `${what}, rules`,
+    ok: trouble.length === 0,
+    detail: [`${known.size} of ${rules.length} rules that scenarios and site name are there`, ...trouble].join('; '),
+  };
+}
+
+/** One line a question: how far did it come, and what is there. */
+function targetChecks(
+  { target, account, clock, look, trouble }: Looked,
+  scenarios: readonly Scenario[],
+): readonly Check[] {
+  const check = (what: string, ok: boolean, detail: string): Check => ({
+    what: `${target.id}/${account.name}, ${what}`,
+    ok,
+    detail,
+  });
+  if (look === undefined) return [check('reached', false, trouble?.detail ?? 'it was not looked at')];
+  const found = look.pythons.map(({ path, version = '?', owner, stub }) =>
+    stub === true ? `${path} (a stub)` : `${path} ${version}${owner === undefined ? '' : ` (${owner})`}`,
+  );
+  const isRunningThere = (name: string): boolean => isRunning(name, look.processes.join('\n'));
+  return [
+    check('reached', true, `address, host key and login are right; as ${look.user}`),
+    check('interpreter', trouble === undefined, trouble?.detail ?? target.interpreter),
+    check('interpreters', found.length > 0, found.join(', ') || 'none was found'),
+    check('rights', true, look.admin === undefined ? 'not told' : look.admin ? 'an administrator' : 'no administrator'),
+    clock === undefined
+      ? check('clock', false, 'the host did not say what time it is there')
+      : check('clock', true, `${clock.offsetMs} ms off ours (±${clock.uncertaintyMs} ms)`),
+    ...(target.sensors ?? []).map((sensor) =>
+      check(
+        `sensor ${sensor}`,
+        isRunningThere(sensor),
+        isRunningThere(sensor) ? 'it runs' : 'no process of that name runs',
+      ),
+    ),
+    ...sourcesOf(target, scenarios).map(({ source, processes }) => {
+      const running = processes.filter(isRunningThere);
+      return check(
+        `log source ${source}`,
+        running.length > 0,
+        running.length > 0
+          ? `${running.join(', ')} runs`
+          : `none of ${processes.join(', ')} runs, so its events cannot be expected`,
+      );
+    }),
+  ];
+}
+
+/** The log sources that scenarios of the platform expect events of, where a process of their own writes them. */
+function sourcesOf(
+  { platform }: Target,
+  scenarios: readonly Scenario[],
+): readonly { readonly source: string; readonly processes: readonly string[] }[] {
+  const sources = scenarios.filter((one) => one.platform === platform).flatMap(({ expect }) => expect.event.sources);
+  return [...new Set(sources)]
+    .sort()
+    .map((source) => ({ source, processes: processesOfSource(source) }))
+    .filter(({ processes }) => processes.length > 0);
+}

@@ -2,8 +2,10 @@ import { Command, CommanderError, Option } from 'commander';
 import { formatProblem } from '../load/problem.ts';
 import { type App, BadInput, Exit, exitCodes, type Told } from './app.ts';
 import type { RunOptions } from './conduct.ts';
-import { doctor } from './doctor.ts';
+import { discover, type DiscoverOptions } from './discover.ts';
+import { doctor, type DoctorOptions } from './doctor.ts';
 import { cleanup, type KeptRunOptions, observe, resume } from './kept-run.ts';
+import { importFile, type ImportOptions } from './import.ts';
 import { lint } from './lint.ts';
 import type { LibraryOptions } from './material.ts';
 import { list, listable } from './list.ts';
@@ -85,11 +87,13 @@ function build(app: App, end: (exitCode: number) => void): Command {
     for (const option of options) command.addOption(option);
     return command;
   };
-  const choosing = (): readonly Option[] => [
+  const targets = (): Option =>
     new Option(
       '-t, --targets <expression>',
       "only these: 'role=web-server and not zone=dmz', ids and globs; by id, platform, group, role, zone, owner, criticality, fidelity, transport",
-    ),
+    );
+  const choosing = (): readonly Option[] => [
+    targets(),
     new Option(
       '-s, --scenarios <expression>',
       "only these: 'element=ScriptDir and not purpose=twin', ids and globs; by id, purpose, element, analytic, platform, channel, source",
@@ -128,6 +132,18 @@ function build(app: App, end: (exitCode: number) => void): Command {
   ).action(async (options: RunOptions) => {
     end(await plan(app, options));
   });
+  verb(
+    'import',
+    'Make targets of a CSV or JSON file, and show what it and the inventory say differently',
+    inventory(),
+    json(),
+  )
+    .argument('<file>', 'the file with the hosts')
+    .requiredOption('--map <file>', 'YAML file that says which column means which field of a target')
+    .option('--into <file>', 'YAML file to write the targets to; an inventory includes it with targetsFrom')
+    .action(async (file: string, options: ImportOptions) => {
+      end(await importFile(app, file, options));
+    });
   verb(
     'run',
     'Plan, execute, ask the SIEM, judge and report',
@@ -193,14 +209,28 @@ function build(app: App, end: (exitCode: number) => void): Command {
     });
   verb(
     'doctor',
-    'Check whether this machine has what it takes; touches no target',
+    'Check whether this machine, the SIEMs and the targets have what it takes; logs in, and puts nothing there',
     inventory(),
     library(),
     out(),
+    targets(),
     json(),
-  ).action(async (options: KeptRunOptions) => {
-    end(await doctor(app, options));
-  });
+  )
+    .option('--no-hosts', 'look at this machine and the SIEMs only; touches no target')
+    .action(async (options: DoctorOptions) => {
+      end(await doctor(app, options));
+    });
+  verb(
+    'discover',
+    'List the Python interpreters of the targets against what the inventory expects there, and whose they are',
+    inventory(),
+    targets(),
+    json(),
+  )
+    .option('--csv', 'the table as CSV on stdout')
+    .action(async (options: DiscoverOptions) => {
+      end(await discover(app, options));
+    });
   lab(app, verb('lab', 'The small range on this machine, for a first run and for tests (docs/lab.md)'), out, json, end);
   return program;
 }

@@ -1,4 +1,5 @@
 import type { LogSourceRef, Platform } from './attack.ts';
+import type { Selector } from './selector.ts';
 import type { Channel, Stance } from './scenario.ts';
 import type { NonEmpty } from './non-empty.ts';
 import type { Limits, Pacing, Sampling, Waves } from './rollout.ts';
@@ -72,6 +73,17 @@ export type Target = {
   readonly jumpHosts?: readonly string[];
 };
 
+/** One entry of the Python policy: interpreters that match `path` are expected on the targets, and are somebody's. */
+export type ExpectedPython = {
+  readonly targets?: Selector;
+  /** A pattern with `*`, of the path as it is called or of what it leads to. */
+  readonly path: string;
+  /** A pattern, such as `3.11.*`; any version without it. */
+  readonly version?: string;
+  readonly owner: string;
+  readonly because?: string;
+};
+
 export type Siem = { readonly id: string; readonly kind: string; readonly settings: unknown };
 
 /** The site's word on what scenarios expect: the last entry that matches wins, field by field. */
@@ -103,4 +115,6 @@ export type Inventory = {
   readonly waves?: Waves;
   readonly pace?: Pacing;
   readonly sample?: Sampling;
+  /** Which Python interpreters are expected where, and whose they are. */
+  readonly python: readonly ExpectedPython[];
 };

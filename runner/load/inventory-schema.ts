@@ -4,6 +4,7 @@ import {
   groupsSection,
   limitsSection,
   paceSection,
+  pythonSection,
   sampleSection,
   sensorsField,
   targetsFromField,
@@ -159,6 +160,7 @@ export const inventoryFile = z.strictObject({
   waves: wavesSection,
   pace: paceSection,
   sample: sampleSection,
+  python: pythonSection,
 });
 
 export type InventoryFile = z.output<typeof inventoryFile>;

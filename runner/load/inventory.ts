@@ -96,6 +96,7 @@ function toInventory(file: InventoryFile, source: SourceFile, settings: AllSetti
     ...(file.waves !== undefined && { waves: file.waves }),
     ...(file.pace !== undefined && { pace: file.pace }),
     ...(file.sample !== undefined && { sample: file.sample }),
+    python: file.python,
   };
 }
 

@@ -81,3 +81,17 @@ export const targetsFromField = z
   .max(1_000)
   .describe('Files with more targets, relative to the inventory')
   .exactOptional();
+
+export const pythonSection = z
+  .array(
+    z.strictObject({
+      targets: selector.exactOptional(),
+      path: line(400).describe('Path of interpreters, with * for any text'),
+      version: line(50).describe('Version, with * for any text; any without it').exactOptional(),
+      owner: line(200).describe('Whose they are'),
+      because: line(300).describe('What they are there for, and until when').exactOptional(),
+    }),
+  )
+  .max(1_000)
+  .default([])
+  .describe('Python policy: which interpreters are expected where; discover holds what it finds against it');

@@ -63,6 +63,8 @@ export type Dialect = {
   readonly schedulers: Partial<Record<Exclude<Via, 'session'>, Scheduler>>;
   /** Says the short name of each running process, a line each. */
   readonly processes: () => Command;
+  /** Says what `parseHostLook` reads; runs nothing but the host's own tools. */
+  readonly inspect: () => Command;
 };
 
 /** The dialect of a platform: sh for all but Windows. */

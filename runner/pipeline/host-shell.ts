@@ -1,6 +1,7 @@
 import { type CleanupStep, cleanupSubject } from '../domain/execution.ts';
 import type { Command } from '../ports.ts';
 import type { Copy, Folders } from './dialect.ts';
+import { inspectScript } from './posix-inspect.ts';
 
 /**
  * What the harness itself does on a POSIX host, as small sh scripts that take their data on standard input and compare it in
@@ -121,6 +122,11 @@ esac; done`,
 /** Starts a launchd job of the account from its property list. */
 export function bootstrapJob(plist: string): Command {
   return script(`IFS= read -r p; launchctl bootstrap "user/$(id -u)" "$p"`, [plist]);
+}
+
+/** Account, rights, interpreters and processes; see the script. */
+export function inspect(): Command {
+  return script(inspectScript, []);
 }
 
 /** Short names of all running processes; BusyBox on ESXi has no options for ps. */

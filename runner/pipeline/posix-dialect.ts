@@ -2,7 +2,16 @@ import { posixQuote } from '../domain/posix-quote.ts';
 import type { CleanupStep } from '../domain/execution.ts';
 import { cronEntry, cronWaitMs } from './cron-entry.ts';
 import type { Dialect, Scheduler } from './dialect.ts';
-import { addCrontabLine, bootstrapJob, cleanUp, cronTime, prepare, probe, processNames } from './host-shell.ts';
+import {
+  addCrontabLine,
+  bootstrapJob,
+  cleanUp,
+  cronTime,
+  inspect,
+  prepare,
+  probe,
+  processNames,
+} from './host-shell.ts';
 
 const cron: Scheduler = {
   ask: cronTime,
@@ -83,4 +92,5 @@ export const posixDialect: Dialect = {
   byHand,
   schedulers: { cron, launchd },
   processes: processNames,
+  inspect,
 };

@@ -2,7 +2,15 @@ import { type CleanupStep, cleanupSubject } from '../domain/execution.ts';
 import { windowsCommandLine } from '../domain/windows-quote.ts';
 import type { Command } from '../ports.ts';
 import type { Dialect, Scheduler } from './dialect.ts';
-import { cleanUpText, encodedCommand, prepareText, probeText, processesText, scheduleText } from './windows-shell.ts';
+import {
+  cleanUpText,
+  encodedCommand,
+  inspectText,
+  prepareText,
+  probeText,
+  processesText,
+  scheduleText,
+} from './windows-shell.ts';
 
 const utf8 = new TextEncoder();
 
@@ -73,4 +81,5 @@ export const windowsDialect: Dialect = {
   byHand,
   schedulers: { task },
   processes: () => script(processesText, []),
+  inspect: () => script(inspectText, []),
 };

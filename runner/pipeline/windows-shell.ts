@@ -59,6 +59,21 @@ default{Say "left $o $a\`: there is no such thing on this host"}
 /** Short names of all running processes. */
 export const processesText = `${start}Get-Process | ForEach-Object {Say ($_.ProcessName+'.exe')}`;
 
+/**
+ * Account, rights, interpreters and processes. No interpreter is run: version and owner are what its file says. The store's alias, an
+ * empty file that opens the store, is told apart.
+ */
+export const inspectText = `${start}$t=[char]9;Say "user $env:USERNAME"
+$w=New-Object Security.Principal.WindowsPrincipal ([Security.Principal.WindowsIdentity]::GetCurrent())
+if($w.IsInRole([Security.Principal.WindowsBuiltInRole]::Administrator)){Say 'admin yes'}else{Say 'admin no'}
+$d=@($env:PATH -split ';')+@("$env:ProgramFiles\\Python*","$env:SystemDrive\\Python*","$env:LOCALAPPDATA\\Programs\\Python\\Python*","$env:LOCALAPPDATA\\Microsoft\\WindowsApps")
+foreach($k in 'HKLM:','HKCU:'){Get-ChildItem "$k\\SOFTWARE\\Python\\*\\*\\InstallPath" -ErrorAction SilentlyContinue|ForEach-Object{$d+=$_.GetValue('')}}
+foreach($f in $d){if($f){foreach($n in 'python.exe','python3.exe','pypy3.exe'){
+ foreach($i in @(Get-Item -Path (Join-Path $f $n) -Force -ErrorAction SilentlyContinue)){if($i){
+  if($i.Length -eq 0){Say ('stub '+$i.FullName)}
+  else{$v=$i.VersionInfo;Say ('python '+$i.FullName+$t+$i.FullName+$t+$v.ProductVersion+$t+$v.CompanyName)}}}}}}
+Get-Process | ForEach-Object {Say ('process '+$_.ProcessName+'.exe')}`;
+
 /** A script as arguments of powershell.exe: only letters, digits, +, / and = besides the options, safe under every shell. */
 export function encodedCommand(script: string): NonEmpty<string> {
   // Plain ASCII, so that each character is one code unit of UTF-16LE with a zero byte behind it.

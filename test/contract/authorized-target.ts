@@ -53,6 +53,7 @@ export function authorizedTarget(host: {
     targets: [target],
     siems: [],
     expectations: [],
+    python: [],
     limits: { hosts: 1, perZone: 1 },
   };
   const authorization = authorize(inventory, target, host.account, instant(Date.now()), duration(1_000));

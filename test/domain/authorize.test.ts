@@ -58,6 +58,7 @@ function inventory(more: {
     targets: more.targets ?? [target],
     siems: [],
     expectations: [],
+    python: [],
     limits: { hosts: 8, perZone: 8 },
   };
 }

@@ -111,6 +111,7 @@ export class Site {
       siems: [{ id: 'siem', kind: 'scripted', settings: {} }],
       expectations: [],
       limits,
+      python: [],
     };
   }
 

@@ -1,0 +1,108 @@
+import { open, readFile, rename } from 'node:fs/promises';
+import { basename, extname } from 'node:path';
+import { stringify } from 'yaml';
+import { type ImportedTarget, importTargets } from '../load/import-targets.ts';
+import { loadInventory } from '../load/inventory.ts';
+import { loadMapping } from '../load/mapping.ts';
+import { visible } from '../load/problem.ts';
+import { type Reconciliation, reconcile } from '../load/reconcile.ts';
+import { readTable } from '../load/table.ts';
+import { type App, BadInput, Exit, exitCodes } from './app.ts';
+import { say, sayJson, tell } from './print.ts';
+
+export type ImportOptions = {
+  readonly inventory: string;
+  readonly map: string;
+  readonly into?: string;
+  readonly json?: boolean;
+};
+
+const header = '# Written by detproof import';
+
+/**
+ * `import`: the hosts of a CSV or JSON file as targets, and what the file and the inventory say differently. Touches no target;
+ * writes the one file that `--into` names, and only over one that it wrote itself.
+ */
+export async function importFile(app: App, file: string, options: ImportOptions): Promise<number> {
+  const read = await loadMapping(options.map);
+  if (read.is === 'refused') throw new BadInput(read.problems);
+  const mapping = read.value;
+  const { list, delimiter } = mapping;
+  const format = mapping.format ?? (extname(file).toLowerCase() === '.json' ? 'json' : 'csv');
+  const { table, problems } = await readTable(file, { format, delimiter, ...(list !== undefined && { list }) });
+  if (table === undefined) throw new BadInput(problems);
+  const imported = importTargets(table, mapping, app.plugins);
+  const wrong = [...problems, ...imported.problems].sort(
+    (a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0) || a.line - b.line || a.col - b.col,
+  );
+  if (wrong.length > 0) throw new BadInput(wrong);
+  const inventory = await loadInventory(options.inventory, app.plugins);
+  const difference = inventory.is === 'loaded' ? reconcile(imported.targets, inventory.value.targets) : undefined;
+  if (options.into !== undefined) await write(options.into, file, options.map, imported.targets);
+  const { targets, skipped } = imported;
+  if (options.json === true)
+    sayJson(app, {
+      file,
+      targets: targets.length,
+      skipped,
+      ...(options.into !== undefined && { into: options.into }),
+      ...(difference === undefined ? { inventory: 'not loaded' } : { inventory: options.inventory, ...difference }),
+    });
+  else {
+    const left = skipped === 0 ? '' : `; ${skipped} rows were skipped, as the mapping says`;
+    say(app, `${file}: ${targets.length} target${targets.length === 1 ? '' : 's'}${left}.`);
+    if (difference !== undefined) for (const line of listLines(difference, options.inventory)) say(app, line);
+  }
+  if (difference === undefined)
+    tell(app, `${options.inventory} could not be compared with: see detproof lint --inventory ${options.inventory}`);
+  if (options.into !== undefined)
+    tell(app, `Written to ${options.into}; the inventory includes it with: targetsFrom: [${basename(options.into)}]`);
+  return exitCodes.asExpected;
+}
+
+/** The reconciliation for a person. */
+function listLines(list: Reconciliation, inventory: string): readonly string[] {
+  const section = (title: string, lines: readonly string[]): readonly string[] =>
+    lines.length === 0 ? [] : [title, ...lines.map((line) => `  ${visible(line)}`)];
+  const { onlyInFile, onlyInInventory, different, same } = list;
+  return [
+    ...section(`In the file and not in ${inventory}: ${onlyInFile.length}`, onlyInFile),
+    ...section(`In ${inventory} and not in the file: ${onlyInInventory.length}`, onlyInInventory),
+    ...section(
+      `Different: ${different.length}`,
+      different.flatMap(({ id, fields }) =>
+        fields.map(({ field, inFile, inInventory }) =>
+          inFile === inInventory
+            ? `${id}  ${field}: other settings`
+            : `${id}  ${field}: file "${inFile}", inventory "${inInventory}"`,
+        ),
+      ),
+    ),
+    `The same in both: ${same}`,
+  ];
+}
+
+async function write(into: string, file: string, map: string, targets: readonly ImportedTarget[]): Promise<void> {
+  const before = await readFile(into, 'utf8').catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (before !== undefined && before !== '' && !before.startsWith(header))
+    throw new Exit(
+      exitCodes.refused,
+      `Refused: ${into} was not written by detproof import. Name another file, or remove it.`,
+    );
+  const named = (path: string): string => visible(basename(path));
+  const body = stringify({ targets: targets.map(({ written }) => written) }, { lineWidth: 0 });
+  const text = `${header} from ${named(file)} by ${named(map)}: change those, not this.\n${body}`;
+  // Whole or not at all: a run that begins meanwhile reads the old one.
+  const draft = `${into}.${process.pid}.new`;
+  const handle = await open(draft, 'wx', 0o600);
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(draft, into);
+}

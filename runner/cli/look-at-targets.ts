@@ -1,0 +1,40 @@
+import type { Inventory, Target } from '../domain/inventory.ts';
+import { limited } from '../pipeline/limit.ts';
+import { lookAt, type Looked } from '../pipeline/look-at.ts';
+import type { Transport } from '../ports.ts';
+import type { App } from './app.ts';
+import { folderOf } from './material.ts';
+
+const noEvidence = { sha256: '0'.repeat(64), bytes: 0, mediaType: 'application/octet-stream' };
+
+/** What plug-ins are given where no run keeps evidence. */
+export function withoutEvidence(app: App, inventoryFile: string): ReturnType<App['pluginDeps']> {
+  return app.pluginDeps(folderOf(inventoryFile), () => Promise.resolve(noEvidence));
+}
+
+/** Looks at every account of these targets, as many hosts at a time as the inventory allows. */
+export async function lookAtTargets(
+  app: App,
+  inventory: Inventory,
+  inventoryFile: string,
+  targets: readonly Target[],
+  told: (looked: Looked) => void = () => undefined,
+): Promise<readonly Looked[]> {
+  const transports: (target: Target) => Transport = app.transports(withoutEvidence(app, inventoryFile));
+  const all: Looked[] = [];
+  const signal = new AbortController().signal;
+  await limited(inventory.limits.hosts, targets, async (target) => {
+    for (const account of target.accounts) {
+      const looked = await lookAt(target, account, {
+        inventory,
+        transport: transports(target),
+        clock: app.clock,
+        signal,
+      });
+      all.push(looked);
+      told(looked);
+    }
+  });
+  const place = ({ target, account }: Looked): string => `${target.id} ${account.name}`;
+  return all.sort((a, b) => (place(a) < place(b) ? -1 : 1));
+}

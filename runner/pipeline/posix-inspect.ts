@@ -1,0 +1,24 @@
+/**
+ * Looks at a POSIX host with its own tools: who am I, may I use sudo, which Python interpreters are here (with version and owning
+ * package), which processes run. Interpreters are asked for their version only; Apple's stub at /usr/bin/python3 is never called
+ * without the developer tools, since it would open a dialog on somebody's screen.
+ */
+export const inspectScript = `say() { printf '%s\\n' "$1"; }
+say "user $(id -un 2>/dev/null || echo "$USER")"
+if [ "$(id -u 2>/dev/null || echo 0)" = 0 ]; then say 'admin yes'
+elif command -v sudo >/dev/null 2>&1 && sudo -n true >/dev/null 2>&1 </dev/null; then say 'admin yes'; else say 'admin no'; fi
+owner() { { dpkg-query -S "$1" 2>/dev/null || rpm -qf "$1" 2>/dev/null || pkgutil --file-info "$1" 2>/dev/null | sed -n 's/^pkgid: //p'; } | head -n 1 | cut -d : -f 1; }
+tab=$(printf '\\t'); seen=:
+look() { case $seen in *:"$1":*) return;; esac; seen=$seen$1:
+ [ -f "$1" ] && [ -x "$1" ] || return 0
+ r=$(readlink -f "$1" 2>/dev/null || echo "$1")
+ if [ "$1" = /usr/bin/python3 ] && [ "$(uname)" = Darwin ] && ! xcode-select -p >/dev/null 2>&1; then say "stub $1$tab$r"; return; fi
+ v=$("$1" -V 2>&1 </dev/null) || return 0
+ o=$(owner "$r"); [ -n "$o" ] || o=$(owner "$1")
+ say "python $1$tab$r$tab$v$tab$o"; }
+IFS=:; set -f; set -- $PATH; set +f; unset IFS
+for d in "$@" /bin /usr/bin /usr/local/bin /opt/*/bin /opt/homebrew/bin /usr/local/opt/*/bin "$HOME"/.local/bin "$HOME"/.pyenv/versions/*/bin \\
+ /Library/Frameworks/Python.framework/Versions/*/bin /Library/Developer/CommandLineTools/usr/bin; do
+ for f in "$d"/python "$d"/python[0-9] "$d"/python[0-9].[0-9] "$d"/python[0-9].[0-9][0-9] "$d"/pypy "$d"/pypy[0-9]; do
+  case $f in /*) look "$f";; esac; done; done
+{ ps -A -o comm= 2>/dev/null || for p in /proc/[0-9]*; do cat "$p/comm" 2>/dev/null; done; ps -c 2>/dev/null; } | while IFS= read -r p; do say "process \${p##*/}"; done`;
