@@ -123,7 +123,9 @@ export function timeOf(document: Document, field: string): Instant | undefined {
 function derived(field: ContextField, document: Document): string | undefined {
   const args = listOf(document, 'process.args');
   if (field === 'command-line') return args.length > 0 ? args.join(' ') : undefined;
-  if (field === 'script') return scriptPath(args);
+  // A command line that is only told as one text is divided at its spaces.
+  if (field === 'script')
+    return scriptPath(args.length > 0 ? args : (valueOf(document, 'process.command_line') ?? '').split(' '));
   if (field !== 'destination') return undefined;
   const ip = valueOf(document, 'destination.ip');
   const port = valueOf(document, 'destination.port');
