@@ -1,8 +1,11 @@
 import type { AuditFact } from './audit-facts.ts';
-import type { MacProcess, MacProcesses } from './mac-processes.ts';
+import type { Identity, MacProcess, MacProcesses } from './mac-processes.ts';
 
 /** Numbers of ES_EVENT_TYPE_NOTIFY_EXEC and _FORK as eslogger(1) writes them. */
 const eventTypes = { exec: 9, fork: 11 } as const;
+
+/** (uid_t) -1: an id that is not set (bsm/audit.h, AU_DEFAUDITID). */
+const nobody = 4_294_967_295;
 
 /**
  * Lines as `eslogger exec fork` of macOS 15 writes them. Left out is what no audit record tells: signatures and hashes of the
@@ -58,10 +61,10 @@ export class EndpointSecurityLog {
 
 function processOf(process: MacProcess): Record<string, unknown> {
   return {
-    audit_token: tokenOf(process, process.pid, process.pidVersion),
+    audit_token: tokenOf(process),
     ppid: process.ppid,
     original_ppid: process.ppid,
-    parent_audit_token: tokenOf(process, process.ppid, process.parentVersion),
+    parent_audit_token: process.parent === undefined ? unknownToken(process.ppid) : tokenOf(process.parent),
     executable: executableOf(process.executable),
     start_time: timeOf(process.startMs),
     tty: process.tty === undefined ? null : { path: process.tty, path_truncated: false },
@@ -72,8 +75,13 @@ function processOf(process: MacProcess): Record<string, unknown> {
 }
 
 /** The fields of macOS 15; macOS 26 writes an array of the same eight numbers. */
-function tokenOf({ auid, uid, euid, gid, egid, session }: MacProcess, pid: number, pidversion: number): object {
-  return { auid: auid ?? 4_294_967_295, euid, egid, ruid: uid, rgid: gid, pid, asid: session, pidversion };
+function tokenOf({ auid, uid, euid, gid, egid, session, pid, pidVersion }: Identity): object {
+  return { auid: auid ?? nobody, euid, egid, ruid: uid, rgid: gid, pid, asid: session, pidversion: pidVersion };
+}
+
+/** Of a parent that no record told of, only its pid is known. */
+function unknownToken(pid: number): object {
+  return tokenOf({ uid: nobody, euid: nobody, gid: nobody, egid: nobody, session: 0, pid, pidVersion: 0 });
 }
 
 function executableOf(path: string, file?: { readonly mode: number; readonly inode: number }): object {

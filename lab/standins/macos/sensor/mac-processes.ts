@@ -5,8 +5,12 @@ export type MacProcess = Actor & {
   /** Rises with every fork and exec on the host, so that a pid used again is another process. */
   readonly pidVersion: number;
   readonly startMs: number;
-  readonly parentVersion: number;
+  /** The parent as it was when this one was forked, or first heard of; absent when nothing was heard of it. */
+  readonly parent?: Identity;
 };
+
+/** Which process it is, and whose: what an audit token holds. */
+export type Identity = Omit<Actor, 'timeMs' | 'ppid' | 'executable' | 'tty'> & { readonly pidVersion: number };
 
 const limit = 16_384;
 
@@ -19,7 +23,7 @@ export class MacProcesses {
   actor(fact: Actor): MacProcess {
     const known = this.#known.get(fact.pid);
     if (known?.executable === fact.executable) return { ...known, ...actorOnly(fact) };
-    return this.#put({ ...actorOnly(fact), startMs: fact.timeMs, parentVersion: this.#versionOf(fact.ppid) });
+    return this.#put({ ...actorOnly(fact), startMs: fact.timeMs, ...childOf(this.#known.get(fact.ppid)) });
   }
 
   /** Parent and child after a fork. The child may have been heard of already: the parent's record is written when its call returns. */
@@ -28,7 +32,7 @@ export class MacProcesses {
     const known = this.#known.get(fact.child);
     const own = known !== undefined && known.startMs >= fact.timeMs ? known : undefined;
     const made = { ...actorOnly(fact), pid: fact.child, ppid: fact.pid };
-    const child = own ?? this.#put({ ...made, startMs: fact.timeMs, parentVersion: parent.pidVersion });
+    const child = own ?? this.#put({ ...made, startMs: fact.timeMs, ...childOf(parent) });
     return { parent, child };
   }
 
@@ -38,19 +42,15 @@ export class MacProcesses {
     const own = this.#known.get(fact.pid);
     const isOwn = own !== undefined && (own.ppid === fact.ppid || own.startMs <= fact.timeMs);
     const image = { ...actorOnly(fact), executable: parent?.executable ?? '' };
-    const first = { ...image, startMs: fact.timeMs, parentVersion: parent?.pidVersion ?? 0 };
-    const before = isOwn ? own : this.#put(first);
-    const after = this.#put({ ...actorOnly(fact), startMs: before.startMs, parentVersion: before.parentVersion });
+    const before = isOwn ? own : this.#put({ ...image, startMs: fact.timeMs, ...childOf(parent) });
+    const same = { startMs: before.startMs, ...(before.parent && { parent: before.parent }) };
+    const after = this.#put({ ...actorOnly(fact), ...same });
     return { before, after };
   }
 
   /** What is known of a pid now. */
   imageOf(pid: number): string | undefined {
     return this.#known.get(pid)?.executable;
-  }
-
-  #versionOf(pid: number): number {
-    return this.#known.get(pid)?.pidVersion ?? 0;
   }
 
   #put(process: Omit<MacProcess, 'pidVersion'>): MacProcess {
@@ -62,6 +62,12 @@ export class MacProcesses {
     if (this.#known.size > limit && oldest !== undefined) this.#known.delete(oldest);
     return made;
   }
+}
+
+function childOf(parent: MacProcess | undefined): { readonly parent?: Identity } {
+  if (parent === undefined) return {};
+  const { pid, pidVersion, uid, euid, gid, egid, session, auid } = parent;
+  return { parent: { pid, pidVersion, uid, euid, gid, egid, session, ...(auid !== undefined && { auid }) } };
 }
 
 function actorOnly(fact: Actor): Actor {
