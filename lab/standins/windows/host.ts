@@ -1,8 +1,8 @@
-import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { chownSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { install } from './machine/install.ts';
 import { Machine } from './machine/machine.ts';
-import { catalogue, programs } from './programs/catalogue.ts';
+import { catalogue, programs, pythonLibraries } from './programs/catalogue.ts';
 import type { WindowsSettings } from './settings.ts';
 import { Listener } from './winrm/listener.ts';
 import { ShellService } from './winrm/service.ts';
@@ -40,7 +40,7 @@ export class WindowsHost implements AsyncDisposable {
     const folder = realpathSync(settings.folder);
     const machine = new Machine({
       name: settings.name,
-      tree: install(folder, accounts, catalogue, uid),
+      tree: install(folder, accounts, catalogue, pythonLibraries, uid),
       accounts,
       eventLogs: settings.eventLogs,
       programs,
@@ -59,6 +59,7 @@ export class WindowsHost implements AsyncDisposable {
           ...(tls !== undefined && { tls: readTls(tls) }),
         }),
     );
+    if (settings.sshSecretFile !== undefined) writeSecret(settings.sshSecretFile, machine.door.sshSecret, uid);
     await machine.door.listen();
     const ports: number[] = [];
     for (const listener of listeners) ports.push(await listener.listen());
@@ -76,6 +77,12 @@ export class WindowsHost implements AsyncDisposable {
 function readTls({ keyFile, certFile, caFile }: { keyFile: string; certFile: string; caFile?: string | undefined }) {
   const [key, cert] = [readFileSync(keyFile, 'utf8'), readFileSync(certFile, 'utf8')];
   return { key, cert, ...(caFile !== undefined && { ca: readFileSync(caFile, 'utf8') }) };
+}
+
+function writeSecret(file: string, secret: string, uid: number | undefined): void {
+  rmSync(file, { force: true });
+  writeFileSync(file, secret, { mode: 0o400, flag: 'wx' });
+  if (uid !== undefined) chownSync(file, uid, uid);
 }
 
 function firstLine(file: string): string {

@@ -31,6 +31,8 @@ const schema = z.object({
       }),
     )
     .nonempty(),
+  /** File that is written with what sshd's sessions must show at the door (bridge.py); readable for `uid` only. */
+  sshSecretFile: z.string().optional(),
   listeners: z.array(
     z.object({
       address: z.string().regex(/^127\./, 'The stand-in listens on loopback addresses only.'),

@@ -24,6 +24,7 @@ export function install(
   folder: string,
   accounts: readonly Account[],
   programs: readonly (Omit<ProgramFile, 'hashes'> & { readonly files: readonly string[] })[],
+  libraries: readonly string[],
   uid?: number,
 ): FileTree {
   mkdirSync(path.join(folder, 'C'), { recursive: true, mode: 0o755 });
@@ -46,6 +47,8 @@ export function install(
       writeFileSync(tree.real(file) ?? '', text, { mode: 0o755 });
     }
   }
+  for (const file of libraries)
+    writeFileSync(tree.real(file) ?? '', 'MZ\0\0detproof stand-in library\n', { mode: 0o644 });
   mkdirSync(path.join(tree.root, 'python'), { recursive: true, mode: 0o755 });
   for (const name of readdirSync(pythonFiles).filter((entry) => entry.endsWith('.py')))
     copyFileSync(path.join(pythonFiles, name), path.join(tree.root, 'python', name));

@@ -42,6 +42,8 @@ export class WinProcess {
   readonly #exited = Promise.withResolvers<number>();
   #killedWith: number | undefined;
   #isOver = false;
+  /** Whose end is its end too: the parent, and after it the nearest ancestor that still runs, as in a job object. */
+  #holder: WinProcess | undefined;
 
   constructor(pid: number, guid: string, start: ProcessStart, startedMs: number) {
     ({
@@ -58,7 +60,8 @@ export class WinProcess {
     this.pid = pid;
     this.guid = guid;
     this.startedMs = startedMs;
-    this.parent?.children.add(this);
+    this.#holder = start.parent;
+    this.#holder?.children.add(this);
   }
 
   /** Aborted when the process is to end now. */
@@ -94,7 +97,11 @@ export class WinProcess {
   over(exitCode: number): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.parent?.children.delete(this);
+    this.#holder?.children.delete(this);
+    for (const child of this.children) {
+      child.#holder = this.#holder;
+      this.#holder?.children.add(child);
+    }
     this.#exited.resolve((this.#killedWith ?? exitCode) >>> 0);
   }
 }

@@ -1,8 +1,11 @@
 import type { Program } from '../machine/machine.ts';
 import type { ProgramFile } from '../machine/program-file.ts';
 import { cmd } from './cmd.ts';
+import { forfiles, py, wscript } from './launchers.ts';
 import { powershell } from './powershell.ts';
-import { python } from './python.ts';
+import { python, pythonWithoutConsole } from './python.ts';
+import { schtasks } from './schtasks.ts';
+import { certutil, chcp, ping, runas, taskkill, where } from './small-tools.ts';
 import { hostname, tasklist, whoami } from './system-info.ts';
 
 /** A program of the stand-in and the files it is installed as. */
@@ -45,6 +48,16 @@ export const catalogue: readonly Installed[] = [
   windows('whoami.exe', 'whoami - displays logged on user information', whoami),
   windows('hostname.exe', 'Hostname APP', hostname),
   windows('tasklist.exe', 'Lists the current running tasks', tasklist),
+  windows('certutil.exe', 'CertUtil.exe', certutil, { originalName: 'CertUtil.exe' }),
+  windows('chcp.com', 'Change CodePage Utility', chcp, { originalName: 'CHCP.COM' }),
+  windows('forfiles.exe', 'ForFiles - Executes a command on selected files', forfiles),
+  windows('ping.exe', 'TCP/IP Ping Command', ping),
+  windows('runas.exe', 'Run As Utility', runas, { originalName: 'RUNAS.EXE' }),
+  windows('schtasks.exe', 'Task Scheduler Configuration Tool', schtasks, { originalName: 'schtasks.exe' }),
+  windows('taskkill.exe', 'Terminates Processes', taskkill),
+  windows('where.exe', 'Where - Lists location of files', where),
+  windows('wscript.exe', 'Microsoft \u00ae Windows Based Script Host', wscript),
+  windows('cscript.exe', 'Microsoft \u00ae Console Based Script Host', wscript),
   windows('powershell.exe', 'Windows PowerShell', powershell, {
     originalName: 'PowerShell.EXE',
     files: [`${system32}\\WindowsPowerShell\\v1.0\\powershell.exe`],
@@ -57,7 +70,20 @@ export const catalogue: readonly Installed[] = [
     run: python,
     files: ['C:\\Program Files\\Python311\\python.exe'],
   },
+  {
+    ...pythonFile,
+    program: 'pythonw.exe',
+    originalName: 'pythonw.exe',
+    run: pythonWithoutConsole,
+    files: ['C:\\Program Files\\Python311\\pythonw.exe'],
+  },
+  { ...pythonFile, program: 'py.exe', originalName: 'py.exe', run: py, files: ['C:\\Windows\\py.exe'] },
 ];
+
+/** Libraries that lie beside python.exe; nothing here loads them. */
+export const pythonLibraries = ['python3.dll', 'python311.dll', 'vcruntime140.dll'].map(
+  (name) => `C:\\Program Files\\Python311\\${name}`,
+);
 
 /** By the names under which their files know them. */
 export const programs: ReadonlyMap<string, Program> = new Map(catalogue.map(({ program, run }) => [program, run]));

@@ -35,7 +35,12 @@ const requestSchema = z.discriminatedUnion('op', [
 ]);
 
 /** python.exe: the machine's own CPython, which is made to see the stand-in. */
-export const python: Program = async (process, machine) => {
+export const python: Program = (process, machine) => interpret(process, machine, false);
+
+/** pythonw.exe, which has no standard streams. */
+export const pythonWithoutConsole: Program = (process, machine) => interpret(process, machine, true);
+
+async function interpret(process: WinProcess, machine: Machine, isWindowed: boolean): Promise<number> {
   const folder = path.join(machine.tree.root, 'python');
   const child = spawn(pythonHere, ['-I', '-S', '-B', path.join(folder, 'launch.py')], {
     stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
@@ -64,7 +69,7 @@ export const python: Program = async (process, machine) => {
   // A child that reads no input, or no more, is no error; nor is one that is killed while it is written to.
   for (const stream of [stdin, channel]) stream.on('error', () => undefined);
   process.stdin.pipe(stdin);
-  channel.write(`${JSON.stringify(specOf(process, machine, folder))}\n`);
+  channel.write(`${JSON.stringify({ ...specOf(process, machine, folder), isWindowed })}\n`);
   const exit: { code?: number } = {};
   const talk = answer(channel, process, machine, exit);
   const code = await Promise.all([ended, copy(stdout, process.stdout), copy(stderr, process.stderr), talk]).then(
@@ -73,7 +78,7 @@ export const python: Program = async (process, machine) => {
   process.stdin.unpipe(stdin);
   process.signal.removeEventListener('abort', kill);
   return exit.code ?? code;
-};
+}
 
 function specOf(process: WinProcess, machine: Machine, folder: string): object {
   return {

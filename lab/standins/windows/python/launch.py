@@ -215,6 +215,8 @@ def start():
     try:
         kind, what, arguments, flags, settings = parse(spec['argv'][1:])
         streams(encoding(flags, settings), 'u' in flags)
+        if spec['isWindowed']:
+            sys.stdin = sys.stdout = sys.stderr = None
         run(kind, what, arguments, flags)
     except SystemExit as ending:
         if isinstance(ending.code, int):
