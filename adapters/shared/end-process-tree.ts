@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TransportFailure } from '../../runner/ports.ts';
+import { endProcessGroup } from './end-process-group.ts';
 import { parseProcessTable, type ProcessRow, processTree, tableCommand } from './process-table.ts';
 import type { StartLine } from './pipes.ts';
 import { ShellTalk } from './shell-talk.ts';
@@ -39,6 +40,8 @@ export async function endProcessTree(start: StartLine, pid: number): Promise<rea
     return tree;
   };
 
+  // A table without a single process is none, and says nothing of what is there.
+  if (parseProcessTable(await shell.ask(tableCommand)).length === 0) return await endProcessGroup(shell, pid);
   let tree = await look();
   await send('TERM', tree);
   // A stopped process acts on SIGTERM only once it goes on.

@@ -8,13 +8,16 @@ import {
 } from '../../../runner/ports.ts';
 import { duration, type DurationMs } from '../../../runner/domain/time.ts';
 import type { Platform } from '../../../runner/domain/attack.ts';
-import type { RunLimit } from '../../shared/run-line.ts';
+import { ExecFiles } from '../../shared/exec-files.ts';
+import type { FileStore } from '../../shared/file-store.ts';
+import { PosixHost } from '../../shared/posix-host.ts';
+import { type RunLimit, runExec } from '../../shared/run-line.ts';
+import { WindowsFiles } from '../../shared/windows-files.ts';
+import { WindowsHost } from '../../shared/windows-host.ts';
 import { Channels } from './channels.ts';
 import type { Reached } from './connections.ts';
-import { ExecFiles } from './exec-files.ts';
-import type { FileStore } from './file-store.ts';
-import { PosixHost } from './posix-host.ts';
-import { SftpFiles } from './sftp-files.ts';
+import { runShell } from './run-shell.ts';
+import { posixSftp, SftpFiles, windowsSftp } from './sftp-files.ts';
 
 /**
  * sshd's MaxSessions is 10 by default. At most eight channels are open for work: seven for commands, one that is kept for
@@ -34,12 +37,16 @@ export type HostTraits = {
   readonly root: boolean;
 };
 
+/** How long an SFTP server may take to say that it is there. */
+const sftpTimeoutMs = 10_000;
+
 /** One connection; all commands and files of its account go through it. */
 export class SshSession implements Session {
   readonly remarks: readonly string[];
   readonly #channels: Channels;
   readonly #host: string;
   readonly #runner: { run(command: Command, limit: RunLimit): Promise<CommandOutcome> };
+  readonly #traits: HostTraits;
   readonly #release: () => void;
   readonly #commands: LimitFunction = pLimit(commandChannels);
   readonly #endings: LimitFunction = pLimit(1);
@@ -47,21 +54,25 @@ export class SshSession implements Session {
   readonly #running = new Set<Promise<unknown>>();
   #files: Promise<FileStore> | undefined;
 
-  constructor(reached: Reached, { host, clock, root }: HostTraits) {
+  constructor(reached: Reached, traits: HostTraits) {
+    const { host, clock, shell, root } = traits;
     this.remarks = reached.remarks;
+    this.#traits = traits;
     this.#host = host;
     this.#release = reached.release;
     this.#channels = new Channels(reached.client, host);
-    this.#runner = new PosixHost(
-      {
-        start: (line, until) => this.#channels.exec(line, until),
-        startAside: (line, until) => this.#endings(() => this.#channels.exec(line, until)),
-        startShell: (until) => this.#channels.shell(until),
-        clock,
-      },
-      host,
-      root,
-    );
+    const lines = {
+      start: (line: string, until: AbortSignal) => this.#channels.exec(line, until),
+      startAside: (line: string, until: AbortSignal) => this.#endings(() => this.#channels.exec(line, until)),
+      startShell: (until: AbortSignal) => this.#channels.shell(until),
+      clock,
+    };
+    this.#runner =
+      shell === 'posix'
+        ? new PosixHost(lines, { name: host, root }, (command, limit) =>
+            (command.channel === 'shell' ? runShell : runExec)(lines, command, limit),
+          )
+        : new WindowsHost(lines, host, shell);
   }
 
   async run(command: Command, limit: { timeout: DurationMs; signal: AbortSignal }): Promise<CommandOutcome> {
@@ -124,14 +135,29 @@ export class SshSession implements Session {
   }
 
   async #startFiles(signal: AbortSignal): Promise<FileStore> {
+    const windows = this.#traits.shell !== 'posix';
+    const { platform } = this.#traits;
+    const byCommands = windows
+      ? new WindowsFiles(
+          (command, limit) => this.#run({ ...command, channel: 'exec' }, { ...limit, timeout: fileTimeout }),
+          this.#host,
+        )
+      : new ExecFiles((command, limit) => this.#run(command, { ...limit, timeout: fileTimeout }), this.#host, platform);
     try {
-      const sftp = await this.#channels.sftp(signal, () => {
+      const sftp = await this.#channels.sftp(AbortSignal.any([signal, AbortSignal.timeout(sftpTimeoutMs)]), () => {
         this.#files = undefined;
       });
-      return new SftpFiles(sftp, this.#host, this.#channels.lifeline);
+      return new SftpFiles(sftp, this.#host, this.#channels.lifeline, {
+        ...(windows ? windowsSftp : posixSftp),
+        ...(byCommands instanceof ExecFiles && platform === 'macos'
+          ? { denied: (path, use) => byCommands.whyDenied(path, use) }
+          : {}),
+      });
     } catch (error) {
-      if (!isRefusedUse(error)) throw error;
-      return new ExecFiles((command, limit) => this.#run(command, { ...limit, timeout: fileTimeout }), this.#host);
+      // On Windows it is started through the login shell, whose start-up files may have said something in between.
+      const silent = error instanceof TransportFailure && error.class === 'aborted' && !signal.aborted;
+      if (!silent && !isRefusedUse(error)) throw error;
+      return byCommands;
     }
   }
 

@@ -11,6 +11,10 @@ export type Shown = { readonly prompt: Prompt; readonly output: CappedBytes };
 /** More than a prompt is long, so that one that comes in two pieces is still seen. */
 const promptRoom = 80;
 
+const forBash = '[ -z "$BASH_VERSION" ] || set +H';
+const forZsh =
+  '[ -z "$ZSH_VERSION" ] || eval "unsetopt zle prompt_cr prompt_sp bang_hist; setopt prompt_subst; precmd_functions=(); RPS1="';
+
 /**
  * An interactive shell, as somebody sees it who types a line and waits for the next prompt. The prompt is made one that no
  * output can fake: random words around the shell's process id and the last exit status, which sh(1) fills in each time.
@@ -38,10 +42,13 @@ export class Terminal {
 
   /**
    * Waits for the shell to be there, whatever greets first. `PROMPT_COMMAND` (bash) could undo the prompt, and a history file
-   * would be left behind.
+   * would be left behind; `!` in a line would be replaced by an earlier one. zsh would draw lines by itself, and needs to be told
+   * that a prompt may hold variables.
    */
   async begin(): Promise<Shown> {
-    return this.type(`unset PROMPT_COMMAND HISTFILE; PS1='${this.#words[0]}$$ $?${this.#words[1]}' PS2=`);
+    return this.type(
+      `unset PROMPT_COMMAND HISTFILE; ${forBash}; ${forZsh}; PS1='${this.#words[0]}$$ $?${this.#words[1]}' PS2=`,
+    );
   }
 
   /** Types lines; resolves when the prompt is there again. One at a time. */

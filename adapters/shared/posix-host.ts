@@ -1,7 +1,6 @@
-import { duration } from '../../../runner/domain/time.ts';
-import type { Command, CommandOutcome } from '../../../runner/ports.ts';
-import { runExec, type RunLimit } from '../../shared/run-line.ts';
-import { runShell, type ShellHost } from './run-shell.ts';
+import { duration } from '../../runner/domain/time.ts';
+import type { Command, CommandOutcome } from '../../runner/ports.ts';
+import { type LineHost, runExec, type RunLimit } from './run-line.ts';
 import { checkSudo, throughSudo } from './sudo.ts';
 
 const never = new AbortController().signal;
@@ -12,15 +11,22 @@ const killScript =
 
 /** Runs commands on a host with a POSIX shell: Linux, macOS, ESXi's BusyBox. */
 export class PosixHost {
-  readonly #lines: ShellHost;
+  readonly #lines: LineHost;
   readonly #name: string;
+  readonly #plain: (command: Command, limit: RunLimit) => Promise<CommandOutcome>;
   /** Whether the account is the administrator already. */
   #admin: Promise<boolean> | undefined;
 
-  constructor(lines: ShellHost, name: string, isRoot: boolean) {
+  /** `plain` runs a command with the account's own rights, on its channel; `root`: these are all rights already. */
+  constructor(
+    lines: LineHost,
+    host: { readonly name: string; readonly root: boolean },
+    plain: (command: Command, limit: RunLimit) => Promise<CommandOutcome>,
+  ) {
     this.#lines = lines;
-    this.#name = name;
-    if (isRoot) this.#admin = Promise.resolve(true);
+    this.#name = host.name;
+    this.#plain = plain;
+    if (host.root) this.#admin = Promise.resolve(true);
   }
 
   async run(command: Command, limit: RunLimit): Promise<CommandOutcome> {
@@ -30,10 +36,6 @@ export class PosixHost {
     const { exit } = outcome;
     if (exit.kind !== 'timeout' || exit.survivors.length === 0) return outcome;
     return { ...outcome, exit: { kind: 'timeout', survivors: await this.#endAsAdmin(exit.survivors) } };
-  }
-
-  #plain(command: Command, limit: RunLimit): Promise<CommandOutcome> {
-    return (command.channel === 'shell' ? runShell : runExec)(this.#lines, command, limit);
   }
 
   /** Asked once per session; a host that does not say (ESXi has no `id`) is taken at the account's name. */

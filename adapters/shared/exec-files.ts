@@ -1,24 +1,30 @@
-import {
-  type Command,
-  type CommandOutcome,
-  type TransportFailureClass,
-  TransportFailure,
-} from '../../../runner/ports.ts';
-import { sha256 } from '../../shared/sha256.ts';
+import type { Platform } from '../../runner/domain/attack.ts';
+import { type Command, type CommandOutcome, type TransportFailureClass, TransportFailure } from '../../runner/ports.ts';
+import { sha256 } from './sha256.ts';
 import type { FileStore } from './file-store.ts';
 
 /** Exit codes of the scripts below, outside those that shells and the tools used give. */
 const codes = { unreadable: 81, absent: 82, exists: 83, notCreated: 84, notWritten: 85 } as const;
 
-const putScript = `case $1 in */*) [ -d "\${1%/*}/" ] || exit ${codes.absent};; esac
+/** The words that are looked for in what the tools say. */
+const english = 'LC_ALL=C; export LC_ALL';
+
+const putScript = `${english}; case $1 in */*) [ -d "\${1%/*}/" ] || exit ${codes.absent};; esac
 [ ! -e "$1" ] && [ ! -L "$1" ] || exit ${codes.exists}
 umask 077; set -C
 { cat || { rm -f -- "$1"; exit ${codes.notWritten}; }; } >"$1" || exit ${codes.notCreated}
 chmod "$2" "$1"`;
 
-const getScript = `[ -e "$1" ] || exit ${codes.absent}
+const getScript = `${english}; [ -e "$1" ] || exit ${codes.absent}
 [ -r "$1" ] && [ ! -d "$1" ] || exit ${codes.unreadable}
-exec head -c "$2" "$1"`;
+if head -c 1 </dev/null 2>/dev/null; then exec head -c "$2" "$1"; fi
+exec dd if="$1" bs=65536 count=$(($2 / 65536 + 1)) 2>/dev/null`;
+
+/** Not on every host; where it is, the file need not be sent back to be compared. */
+const hashScript = 'sha256sum <"$1" 2>/dev/null';
+
+/** Does again what SFTP was not allowed to, for the sake of what the tools then say; `$2` is the use. */
+const whyDeniedScript = `${english}; if [ "$2" = read ]; then head -c 1 "$1" >/dev/null; else umask 077; set -C; : >"$1" && rm -f -- "$1"; fi`;
 
 const removeScript = 'rm -f -- "$1"';
 
@@ -27,22 +33,37 @@ export type RunCapped = (
   limit: { outputCap: number; signal: AbortSignal },
 ) => Promise<CommandOutcome>;
 
+/** EPERM where the file's own rights would give EACCES: another control than these is in the way. */
+const blockedByTcc =
+  'blocked by macOS privacy controls (TCC): operation not permitted. Use a folder outside Desktop, Documents, Downloads and the like, or have the owner of the host switch on "Allow full disk access for remote users" (Sharing, Remote Login)';
+
 /** For servers without SFTP: the same by way of sh, cat and head. */
 export class ExecFiles implements FileStore {
   readonly #run: RunCapped;
   readonly #host: string;
+  readonly #platform: Platform;
 
-  constructor(run: RunCapped, host: string) {
+  constructor(run: RunCapped, host: string, platform: Platform) {
     this.#run = run;
     this.#host = host;
+    this.#platform = platform;
+  }
+
+  /** What is behind a denied permission on macOS; undefined where it is nothing but that. */
+  async whyDenied(path: string, use: 'read' | 'write'): Promise<string | undefined> {
+    if (this.#platform !== 'macos') return undefined;
+    const signal = AbortSignal.timeout(10_000);
+    return this.#script(whyDeniedScript, [path, use], { signal }).then(
+      () => undefined,
+      (error: unknown) => (error instanceof Error && error.message.includes(blockedByTcc) ? blockedByTcc : undefined),
+    );
   }
 
   async put(file: { path: string; bytes: Uint8Array; mode: number }, signal: AbortSignal): Promise<void> {
     const { path, bytes } = file;
     await this.#script(putScript, [path, file.mode.toString(8)], { signal, stdin: bytes });
     try {
-      const there = await this.get(path, { maxBytes: bytes.length, signal });
-      if (sha256(there) !== sha256(bytes))
+      if ((await this.#hash(path, bytes.length, signal)) !== sha256(bytes))
         throw this.#failure('file', path, 'what is there after the upload is not what was sent (SHA-256 differs)');
     } catch (error) {
       await this.#script(removeScript, [path], { signal: AbortSignal.timeout(5_000) }).catch(() => undefined);
@@ -56,6 +77,15 @@ export class ExecFiles implements FileStore {
     if (stdout.length > maxBytes)
       throw this.#failure('cut-short', path, `it is longer than the ${maxBytes} bytes that were asked for`);
     return stdout;
+  }
+
+  async #hash(path: string, maxBytes: number, signal: AbortSignal): Promise<string> {
+    const said = await this.#script(hashScript, [path], { signal }).catch((error: unknown) => {
+      if (error instanceof TransportFailure && error.class === 'file') return undefined;
+      throw error;
+    });
+    const hash = /^[\da-f]{64}(?= )/.exec(Buffer.from(said?.stdout ?? []).toString('latin1'))?.[0];
+    return hash ?? sha256(await this.get(path, { maxBytes, signal }));
   }
 
   async #script(
@@ -76,6 +106,10 @@ export class ExecFiles implements FileStore {
     if (options.signal.aborted) throw this.#failure('aborted', path, 'stopped during the transfer');
     const said = Buffer.from(outcome.stderr).toString('utf8').trim().slice(0, 200);
     const rest = said === '' ? '' : ` (${said})`;
+    if (this.#platform === 'macos' && /operation not permitted/i.test(said))
+      throw this.#failure('file', path, blockedByTcc);
+    if (/no space left on device|disk quota exceeded/i.test(said))
+      throw this.#failure('file', path, 'no space is left on the disk there. Free some, or use another folder');
     const code = exit.kind === 'code' ? exit.code : -1;
     switch (code) {
       case codes.absent:

@@ -1,4 +1,4 @@
-import { type Command, type CommandOutcome, TransportFailure } from '../../../runner/ports.ts';
+import { type Command, type CommandOutcome, TransportFailure } from '../../runner/ports.ts';
 
 /** What `sudo -n` says instead of running the command, in any language: every line is its own. */
 const sudoLine = /^(?:sudo: .*|.* is not in the sudoers file.*|Sorry, user .* (?:is not allowed|may not).*)$/;
