@@ -20,8 +20,10 @@ export type DoctorOptions = Choice & {
   readonly hosts: boolean;
 };
 
-/** So far back rule health is asked about: a rule that is scheduled once an hour has run in it. */
+/** So far back failures are asked about: a rule that is scheduled once an hour has run in it. */
 const healthMs = 3_600_000;
+/** So far back it is asked whether a rule is on: that it was switched on a while ago is no trouble. */
+const nowMs = 10_000;
 
 /**
  * `doctor`: can this machine, the SIEMs and the targets do their part? Targets are logged in to and looked at, within engagement and
@@ -89,8 +91,10 @@ async function siemChecks(
 }
 
 async function ruleCheck(adapter: SiemAdapter, what: string, rules: readonly string[], now: Instant): Promise<Check> {
-  const window = { from: shift(now, -healthMs), to: now };
-  const { hits, complete } = await adapter.rules({ rules, window }, AbortSignal.timeout(30_000));
+  const over = (ms: number): ReturnType<SiemAdapter['rules']> =>
+    adapter.rules({ rules, window: { from: shift(now, -ms), to: now } }, AbortSignal.timeout(30_000));
+  const { hits, complete } = await over(healthMs);
+  const off = (await over(nowMs)).hits.filter(({ enabled }) => enabled === 'none');
   const known = new Set(hits.map(({ rule }) => rule));
   const named = (label: string, list: readonly string[]): readonly string[] =>
     list.length === 0 ? [] : [`${list.length} ${label}: ${list.slice(0, 5).join(', ')}${list.length > 5 ? ' …' : ''}`];
@@ -101,7 +105,7 @@ async function ruleCheck(adapter: SiemAdapter, what: string, rules: readonly str
     ),
     ...named(
       'switched off',
-      hits.filter(({ enabled }) => enabled !== 'all').map(({ rule }) => rule),
+      off.map(({ rule }) => rule),
     ),
     ...named(
       'failed in the last hour',

@@ -5,7 +5,7 @@
  */
 export const inspectScript = `say() { printf '%s\\n' "$1"; }
 say "user $(id -un 2>/dev/null || echo "$USER")"
-if [ "$(id -u 2>/dev/null || echo 0)" = 0 ]; then say 'admin yes'
+if u=$(id -u 2>/dev/null) && [ "$u" = 0 ] || [ -z "$u$USER" ] || [ "$u$USER" = root ]; then say 'admin yes'
 elif command -v sudo >/dev/null 2>&1 && sudo -n true >/dev/null 2>&1 </dev/null; then say 'admin yes'; else say 'admin no'; fi
 owner() { { dpkg-query -S "$1" 2>/dev/null || rpm -qf "$1" 2>/dev/null || pkgutil --file-info "$1" 2>/dev/null | sed -n 's/^pkgid: //p'; } | head -n 1 | cut -d : -f 1; }
 tab=$(printf '\\t'); seen=:
