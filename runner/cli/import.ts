@@ -1,12 +1,12 @@
 import { open, readFile, rename } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
-import { stringify } from 'yaml';
 import { type ImportedTarget, importTargets } from '../load/import-targets.ts';
 import { loadInventory } from '../load/inventory.ts';
 import { loadMapping } from '../load/mapping.ts';
 import { visible } from '../load/problem.ts';
 import { type Reconciliation, reconcile } from '../load/reconcile.ts';
 import { readTable } from '../load/table.ts';
+import { importHeader, targetsText } from '../load/targets-text.ts';
 import { type App, BadInput, Exit, exitCodes } from './app.ts';
 import { say, sayJson, tell } from './print.ts';
 
@@ -16,8 +16,6 @@ export type ImportOptions = {
   readonly into?: string;
   readonly json?: boolean;
 };
-
-const header = '# Written by detproof import';
 
 /**
  * `import`: the hosts of a CSV or JSON file as targets, and what the file and the inventory say differently. Touches no target;
@@ -87,14 +85,12 @@ async function write(into: string, file: string, map: string, targets: readonly 
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
   });
-  if (before !== undefined && before !== '' && !before.startsWith(header))
+  if (before !== undefined && before !== '' && !before.startsWith(importHeader))
     throw new Exit(
       exitCodes.refused,
       `Refused: ${into} was not written by detproof import. Name another file, or remove it.`,
     );
-  const named = (path: string): string => visible(basename(path));
-  const body = stringify({ targets: targets.map(({ written }) => written) }, { lineWidth: 0 });
-  const text = `${header} from ${named(file)} by ${named(map)}: change those, not this.\n${body}`;
+  const text = targetsText(basename(file), basename(map), targets);
   // Whole or not at all: a run that begins meanwhile reads the old one.
   const draft = `${into}.${process.pid}.new`;
   const handle = await open(draft, 'wx', 0o600);

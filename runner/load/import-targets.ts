@@ -25,6 +25,8 @@ type Draft = {
   readonly value: Readonly<Record<string, unknown>>;
   readonly places: ReadonlyMap<string, Position>;
   readonly at: Position;
+  /** Places of fields that could not be made; their problems have been told. */
+  readonly failed: readonly Position[];
 };
 
 /** The hosts of a file as targets, by the mapping; or everything that is wrong with them, at the cell or rule that it comes from. Pure. */
@@ -39,7 +41,9 @@ export function importTargets(table: Table, mapping: Mapping, plugins: Plugins):
     const path: Path = ['targets', index];
     const checked = checkObject(source, path, targetEntry, { quiet: isPluginSetting });
     const settings = targetSettings(source, path, plugins.transports);
-    problems.push(...checked.problems, ...[settings.transport, ...settings.accounts].flatMap((part) => part.problems));
+    const found = [checked, settings.transport, ...settings.accounts].flatMap((part) => part.problems);
+    // Of a field that could not be made it has been said why.
+    problems.push(...found.filter(({ line, col }) => !draft.failed.some((at) => at.line === line && at.col === col)));
     if (checked.whole === undefined) return [];
     return [{ written: draft.value, read: checked.whole, transportSettings: settings.transport.value }];
   });
@@ -88,11 +92,13 @@ function isSkipped(row: Row, { skip }: Mapping): boolean {
 function draftOf(row: Row, file: string, mapping: Mapping, problems: Problem[]): Draft {
   const value: Record<string, unknown> = {};
   const places = new Map<string, Position>();
-  const report = (at: Position, code: string, found: string, hint: string): void => {
-    problems.push({ file, line: at.line, col: at.col, code, found, hint });
-  };
-  const fill = (constant: unknown): unknown => filled(constant, row, report);
+  const failed: Position[] = [];
   for (const [name, rule] of mapping.fields) {
+    const report: Tell = (at, code, found, hint) => {
+      problems.push({ file, line: at.line, col: at.col, code, found, hint });
+      failed.push(places.get(name) ?? at);
+    };
+    const fill = (constant: unknown): unknown => filled(constant, row, report);
     const ofMapping = { file: mapping.source.file, ...mapping.source.at(['fields', name]) };
     if (rule.from === 'constant') {
       places.set(name, columnsOf(rule).length === 0 ? ofMapping : row.at);
@@ -105,7 +111,7 @@ function draftOf(row: Row, file: string, mapping: Mapping, problems: Problem[]):
     const found = isEmpty ? fill(rule.rule.default) : fromCell(name, rule.rule, cell, fill, report);
     if (found !== undefined) value[name] = found;
   }
-  return { value, places, at: row.at };
+  return { value, places, at: row.at, failed };
 }
 
 type Tell = (at: Position, code: string, found: string, hint: string) => void;

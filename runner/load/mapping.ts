@@ -68,7 +68,7 @@ export async function loadMapping(file: string): Promise<Loaded<Mapping>> {
   }
   if (checked.fields.fields !== undefined)
     for (const [name, schema] of Object.entries(targetEntry.shape))
-      if (!Object.hasOwn(checked.fields.fields, name) && !schema.safeParse(undefined).success)
+      if (!Object.hasOwn(checked.fields.fields, name) && !z.object({ [name]: schema }).safeParse({}).success)
         report(
           ['fields'],
           'IMPORT_NO_FIELD',

@@ -77,7 +77,8 @@ export function readCsv(bytes: Uint8Array, file: string, delimiter: string): Rea
   const [head, ...rest] = lines;
   if (head === undefined) return refuse(file, 'CSV_EMPTY', 'an empty file', 'begin with a line that names the columns');
   const columns = head.map(({ value }) => String(value));
-  return { table: { file, columns, rows: rest.map(rowOf(columns)) }, problems: csvProblems(file, head, rest) };
+  const whole = rest.filter((row) => row.length === head.length);
+  return { table: { file, columns, rows: whole.map(rowOf(columns)) }, problems: csvProblems(file, head, rest) };
 }
 
 const csvFaults: Readonly<Record<string, string>> = {
@@ -164,16 +165,17 @@ function readJsonTable(bytes: Uint8Array, file: string, list: string | undefined
           },
         ],
   );
-  const rows = hosts.map((host: unknown, index): Row => {
+  const rows = hosts.flatMap((host: unknown, index): Row[] => {
+    if (!isRecord(host)) return [];
     const path = [...base, index];
     const cell = (column: string): Cell | undefined => {
-      const keys = isRecord(host) && Object.hasOwn(host, column) ? [column] : column.split('.');
+      const keys = Object.hasOwn(host, column) ? [column] : column.split('.');
       const value = valueAt(host, keys);
       if (value === undefined || value === null) return undefined;
       const place = [...path, ...keys];
       return { value, at: lazily(() => at(place)) };
     };
-    return { at: lazily(() => at(path)), cell };
+    return [{ at: lazily(() => at(path)), cell }];
   });
   return { table: { file, rows }, problems: wrong };
 }
