@@ -1,3 +1,5 @@
+import type { Analytic } from '../domain/attack.ts';
+import type { Scenario } from '../domain/scenario.ts';
 import type { App } from './app.ts';
 import { type LibraryOptions, loadMaterial } from './material.ts';
 import { columns, say, sayJson } from './print.ts';
@@ -29,15 +31,10 @@ async function rowsOf(
       ...[...app.plugins.siems.values()].map(({ kind, summary }) => ({ port: 'siem', kind, summary })),
       ...[...app.reports.values()].map(({ plugin: { kind, summary } }) => ({ port: 'report', kind, summary })),
     ];
-  const { scenarios, inventory } = await loadMaterial(app, options);
+  const { attack, scenarios, inventory } = await loadMaterial(app, options);
   switch (what) {
     case 'scenarios':
-      return scenarios.map(({ id, purpose, analytic, element, title, variants }) => ({
-        id,
-        purpose,
-        element: `${analytic} ${element ?? '–'}`,
-        title: `${title}${variants.length === 0 ? '' : ` (variants: ${variants.map(({ name }) => name).join(', ')})`}`,
-      }));
+      return attack.analytics.flatMap((analytic) => libraryRows(analytic, scenarios));
     case 'targets':
       return inventory.targets.map(({ id, platform, address, transport, accounts, groups, fidelity }) => ({
         id,
@@ -50,4 +47,30 @@ async function rowsOf(
     case 'siems':
       return inventory.siems.map(({ id, kind }) => ({ id, kind }));
   }
+}
+
+/** An analytic's part of the library: its controls, then each of its elements with the scenarios that exercise it. */
+function libraryRows(
+  { id: analytic, platform, elements }: Analytic,
+  scenarios: readonly Scenario[],
+): readonly Readonly<Record<string, string>>[] {
+  const own = scenarios.filter((scenario) => scenario.analytic === analytic);
+  const row = (what: string, { id, purpose, title, variants }: Scenario): Readonly<Record<string, string>> => {
+    const names = variants.map(({ name }) => name).join(', ');
+    return { element: what, purpose, id, title: `${title}${names === '' ? '' : ` (variants: ${names})`}` };
+  };
+  const of = (field: string | undefined, what: string): readonly Readonly<Record<string, string>>[] =>
+    (['control', 'emulation', 'twin'] as const).flatMap((purpose) =>
+      own
+        .filter((scenario) => scenario.purpose === purpose && scenario.element === field)
+        .map((scenario) => row(what, scenario)),
+    );
+  return [
+    ...of(undefined, `${analytic} –`),
+    ...elements.flatMap(({ field }) => {
+      const what = `${analytic} ${field}`;
+      const rows = of(field, what);
+      return rows.length > 0 ? rows : [{ element: what, purpose: '–', id: '–', title: `no scenario for ${platform}` }];
+    }),
+  ];
 }

@@ -29,6 +29,8 @@ def link_target(path):
 
 
 def own_script():
+    if getattr(sys, 'frozen', False):
+        return sys.executable
     script = globals().get('__file__')
     if not script or script.startswith('<'):
         return None

@@ -107,7 +107,9 @@ function starts(step: PythonStep, argv: Ready['argv'], place: Place, platform: P
         : // A link is followed before the program is started.
           [step.interpreter === 'symlink' && platform !== 'windows' ? place.interpreter : argv[0], argv];
   const own = { image, line: line(words), parent: leading.at(-1) ?? from };
-  const children = childrenOf(step).map((child) => ({
+  // A single file unpacks itself and starts itself again.
+  const again = step.invocation === 'executable' ? [argv] : [];
+  const children = [...childrenOf(step), ...again].map((child) => ({
     image: child[0] ?? '',
     line: line(child.map((word, index) => (index === 0 ? word : word.replace('SCRIPT', fill(step.at, place))))),
     parent: own,
