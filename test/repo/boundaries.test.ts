@@ -28,7 +28,7 @@ const table: readonly {
   {
     files: /^adapters\//,
     may: [/^runner\/domain\//, /^runner\/ports\.ts$/, /^adapters\/shared\//],
-    packages: ['node:', 'zod', 'execa', 'ssh2', 'p-limit'],
+    packages: ['node:', 'zod', 'execa', 'ssh2', 'ssh-config', 'p-limit', 'undici', 'saxes'],
   },
   {
     files: /^reports\//,
