@@ -80,9 +80,12 @@ printf '%s%s\\n' "\${c%.}" "$l" | crontab -`,
   );
 }
 
-/** Process ids of what bears `$1` in its command line; GNU grep reads past a NUL byte, BusyBox's does not. */
+/**
+ * Process ids of what bears `$1` in its command line; GNU grep reads past a NUL byte, BusyBox's does not. ESXi has no /proc: its
+ * `ps -c` lists worlds, with the cartel (what `kill` takes) in the second column.
+ */
 const bearing = `bearing() { if [ ! -r /proc/self/cmdline ]; then
-  ps -A -ww -o pid= -o args= | while read -r q r; do case $r in *"$1"*) say "$q";; esac; done
+  { ps -A -ww -o pid= -o args= 2>/dev/null || ps -c | while read -r r q r; do say "$q $r"; done; } | while read -r q r; do case $r in *"$1"*) say "$q";; esac; done
  elif printf 'a\\0b\\n' | grep -aqF b; then
   printf '%s\\n' "$1" | grep -lasF -f - /proc/[0-9]*/cmdline 2>/dev/null | while IFS=/ read -r r q q r; do say "$q"; done
  else for q in /proc/[0-9]*; do r=$(tr '\\0' '\\n' 2>/dev/null <"$q/cmdline"); case $r in *"$1"*) say "\${q#/proc/}";; esac; done
@@ -96,7 +99,7 @@ has() { printf %s "\${c%.}" | while IFS= read -r x; do [ "$x" = "$1" ] && exit 3
 without() { printf %s "\${c%.}" | while IFS= read -r x; do [ "$x" = "$1" ] || printf '%s\\n' "$x"; done; }
 while IFS= read -r op && IFS= read -r a; do case $op in
 end-processes)
- if [ ! -r /proc/self/cmdline ] && ! ps -A -ww -o pid= -o args= >/dev/null 2>&1; then
+ if [ ! -r /proc/self/cmdline ] && ! ps -A -ww -o pid= -o args= >/dev/null 2>&1 && ! ps -c >/dev/null 2>&1; then
   say "left $op $a: neither /proc nor ps is here to look for them"; continue; fi
  t=0; while p=$(bearing "$a"); [ -n "$p" ] && [ $t -lt 5 ]; do
   kill -KILL $p 2>/dev/null; t=$((t + 1)); [ $t -lt 2 ] || sleep 0.2; done

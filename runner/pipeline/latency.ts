@@ -39,10 +39,14 @@ export function inTimeFact(alerts: readonly Graded[], attributed: Facts['attribu
   const astray = outsideOfExecution(scope);
   if (astray !== undefined) return unknown('clocks-disagree', astray);
   const signed = signedAlertLatency(first.hit, scope);
-  if (signed < -uncertaintyMs - stepMs)
+  // Held against our own clock: an event can be there before the payload's first line runs, and a host that tells whole seconds
+  // only is off by as much. Nothing of it can be there before the command was sent.
+  const early = elapsed(onOurClock(first.hit.time, lookup.observation.clock), sentAt(scope));
+  const doubtMs = Math.ceil(lookup.observation.clock?.uncertaintyMs ?? 0);
+  if (early > doubtMs + stepMs)
     return unknown(
       'clocks-disagree',
-      `the alert is ${Math.abs(signed)} ms older than the execution, more than the clocks' uncertainty of ${uncertaintyMs} ms`,
+      `the alert is ${early} ms older than the command that started the execution, more than the SIEM's clock is uncertain (${doubtMs} ms)`,
     );
   const withinMs = expect.alertWithin;
   const measured = { latencyMs: first.latencyMs, withinMs, uncertaintyMs };
@@ -61,6 +65,11 @@ function outsideOfExecution(scope: Scope): string | undefined {
   const at = ranAt(scope);
   if (shift(startedAt, -slackMs) <= at && at <= shift(endedAt, slackMs)) return undefined;
   return `by the host's clock${clock === undefined ? ', which could not be compared with ours,' : ''} the payload ran at ${at}, and detproof ran it between ${startedAt} and ${endedAt}`;
+}
+
+/** When detproof sent what started the behaviour. */
+function sentAt({ execution: { commands, startedAt } }: Scope): Instant {
+  return commands.find(({ purpose }) => purpose === 'step 1' || purpose === 'schedule')?.startedAt ?? startedAt;
 }
 
 /** When the behaviour started, on our clock: by the receipt and the host's offset, else by the command. */

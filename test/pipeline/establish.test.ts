@@ -546,6 +546,11 @@ t.test('in time: clocks that cannot be right are said to disagree, instead of a 
   t.match(early.scene.facts(early.emulation).inTime, { is: 'unknown', why: { class: 'clocks-disagree' } });
   t.equal(early.scene.facts(early.emulation).alerts[0]?.latencyMs, 0, 'shown as none, not as negative');
 
+  // ESXi tells whole seconds, and its payloads not when they were started: the alert is in before the receipt says it began.
+  const coarse = delivered({ clock: { offsetMs: -420, uncertaintyMs: 525 }, receipt: { time: second(100.35) } });
+  coarse.scene.alerts(coarse.emulation, 0.01);
+  t.match(coarse.scene.facts(coarse.emulation).inTime, { is: 'yes', evidence: [{ latencyMs: 0, uncertaintyMs: 525 }] });
+
   // A host whose clock could not be read, ten minutes off: taken at its word the alert would be late, or early.
   for (const seconds of [-600, 600]) {
     const time = second(100.2 + seconds);
