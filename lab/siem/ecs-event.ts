@@ -47,6 +47,8 @@ export type EcsEvent = {
     readonly domain?: string;
     readonly audit?: { readonly id: string };
   };
+  /** What the asset table adds, and no log source knows. */
+  readonly labels?: Readonly<Record<string, string>>;
   readonly process?: EcsProcess;
   readonly file?: { readonly path: string };
   readonly source?: { readonly ip: string; readonly port?: number };

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { withAsset } from './assets.ts';
 import type { NormaliseLine } from './collected-line.ts';
 import type { SiemConfig } from './config.ts';
 import type { CollectedEvent } from './ecs-event.ts';
@@ -56,7 +57,7 @@ export class StandInLines {
           // Inode numbers are used again; the text tells two lines at one place apart.
           const digest = createHash('sha256').update(text).digest('hex').slice(0, 12);
           const id = `${host}-${format}-${start.inode}-${start.offset}-${digest}`;
-          return normalise({ host, id, text, receivedMs: nowMs }) ?? [];
+          return [normalise({ host, id, text, receivedMs: nowMs }) ?? []].flat().map(withAsset);
         });
       } catch (error) {
         this.#trouble(`${file} cannot be read: ${(error as Error).message}`);
@@ -72,7 +73,7 @@ export class StandInLines {
     if (source === undefined) return [];
     this.#sequence += 1;
     const id = `${source.host}-${source.format}-${nowMs}-${this.#sequence}`;
-    return [source.normalise({ host: source.host, id, text, receivedMs: nowMs }) ?? []].flat();
+    return [source.normalise({ host: source.host, id, text, receivedMs: nowMs }) ?? []].flat().map(withAsset);
   }
 
   /** To be called when everything that was read is stored. */
