@@ -103,8 +103,8 @@ for (const [acceptor, name] of acceptors)
         ['sha512', '-sha512'],
         ['sha256', '-sha1'],
       ] as const;
-      for (const [bind, ...extra] of kinds) {
-        await using tls = await Certificate.make(...extra);
+      for (const [bind, ...signed] of kinds) {
+        await using tls = await Certificate.make({ signed });
         await using peer = await Peer.start({ acceptor, tls, bind });
         const connection = await openConnection(
           connectionTo(peer.port, { https: true, tls: { insecure: true } }),

@@ -30,7 +30,7 @@ export function encodeEncrypted({ signature, ciphertext }: Sealed): Uint8Array {
 }
 
 export function isEncrypted(contentType: string | undefined): boolean {
-  return contentType !== undefined && /^\s*multipart\/encrypted\b/i.test(contentType);
+  return contentType !== undefined && /^\s*multipart\/encrypted\s*(?:;|$)/i.test(contentType);
 }
 
 /**

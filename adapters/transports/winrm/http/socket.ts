@@ -1,9 +1,15 @@
 import { once } from 'node:events';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import {
+  type ConnectionOptions as ConnectionSettings,
+  connect as connectTls,
+  createSecureContext,
+  type SecureContext,
+  type TLSSocket,
+} from 'node:tls';
 import { TransportFailure } from '../../../../runner/ports.ts';
 import { channelBindingData, plainFingerprint, printedFingerprint } from './certificate.ts';
-import { unreachable } from './failures.ts';
+import { textOf, unreachable } from './failures.ts';
 import type { ConnectionOptions, TlsOptions } from './options.ts';
 
 /** What was seen of the host's certificate. */
@@ -20,21 +26,8 @@ export type Opened = { readonly socket: Socket; readonly tls?: TlsFacts };
 /** A TCP connection, and over https a TLS one whose certificate is what the options ask for. Throws TransportFailure. */
 export async function openSocket(options: ConnectionOptions, where: string, signal: AbortSignal): Promise<Opened> {
   const { host, port, tls } = options.endpoint;
-  const key = await options.tls.clientKey?.();
   const socket = tls
-    ? connectTls({
-        host,
-        port,
-        // A name only: RFC 6066 has no addresses here.
-        ...(isIP(host) === 0 ? { servername: host } : {}),
-        minVersion: 'TLSv1.2',
-        ...(options.tls.maxVersion === undefined ? {} : { maxVersion: options.tls.maxVersion }),
-        ...(options.tls.ca === undefined ? {} : { ca: Buffer.from(options.tls.ca) }),
-        ...(options.tls.clientCertificate === undefined ? {} : { cert: Buffer.from(options.tls.clientCertificate) }),
-        ...(key === undefined ? {} : { key: Buffer.from(key) }),
-        // Judged below, before anything is sent, with words that say what was presented.
-        rejectUnauthorized: false,
-      })
+    ? connectTls({ host, port, ...(await tlsSettings(host, options.tls, where)) })
     : connectTcp({ host, port });
   // Every step is a small packet that the other side waits for.
   socket.setNoDelay(true);
@@ -47,6 +40,35 @@ export async function openSocket(options: ConnectionOptions, where: string, sign
     socket.destroy();
     if (signal.aborted || error instanceof TransportFailure) throw error;
     throw unreachable(where, tls, error);
+  }
+}
+
+async function tlsSettings(host: string, wanted: TlsOptions, where: string): Promise<ConnectionSettings> {
+  return {
+    // A name only: RFC 6066 has no addresses here.
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+    secureContext: await secureContext(wanted, where),
+    // Judged below, before anything is sent, with words that say what was presented.
+    rejectUnauthorized: false,
+  };
+}
+
+async function secureContext(wanted: TlsOptions, where: string): Promise<SecureContext> {
+  const key = await wanted.clientKey?.();
+  try {
+    return createSecureContext({
+      minVersion: 'TLSv1.2',
+      ...(wanted.maxVersion === undefined ? {} : { maxVersion: wanted.maxVersion }),
+      ...(wanted.ca === undefined ? {} : { ca: Buffer.from(wanted.ca) }),
+      ...(wanted.clientCertificate === undefined ? {} : { cert: Buffer.from(wanted.clientCertificate) }),
+      ...(key === undefined ? {} : { key: Buffer.from(key) }),
+    });
+  } catch (cause) {
+    throw new TransportFailure(
+      'login',
+      `no login to ${where}: the certificate and the key given for it cannot be used (${textOf(cause)}). Are both PEM, and do they belong together?`,
+      { cause },
+    );
   }
 }
 

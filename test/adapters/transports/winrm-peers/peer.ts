@@ -1,4 +1,5 @@
 import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
@@ -105,15 +106,33 @@ export class Certificate implements AsyncDisposable {
     this.keyPem = keyPem;
   }
 
-  /** `extra`: more of what `openssl req -x509` takes. */
-  static async make(...extra: readonly string[]): Promise<Certificate> {
+  /** Upper-case hex with colons. */
+  get fingerprint256(): string {
+    return new X509Certificate(this.pem).fingerprint256;
+  }
+
+  /** `days`: negative for one that has expired. `signed`: more of what `openssl req -x509` takes. */
+  static async make({
+    key: kind = 'rsa:2048',
+    signed = [],
+    names = 'IP:127.0.0.1,DNS:localhost',
+    subject = '/CN=localhost',
+    days = 2,
+  }: {
+    readonly key?: string;
+    readonly signed?: readonly string[];
+    readonly names?: string;
+    readonly subject?: string;
+    readonly days?: number;
+  } = {}): Promise<Certificate> {
     const folder = await mkdtemp(join(tmpdir(), 'detproof-winrm-cert-'));
     const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+    const curve = kind === 'ec' ? ['-pkeyopt', 'ec_paramgen_curve:P-256'] : [];
     await run('openssl', [
-      ...['req', '-x509', '-nodes', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-days', '2'],
-      ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost'],
-      ...['-keyout', key, '-out', cert, ...extra],
+      ...['req', '-x509', '-nodes', '-newkey', kind, ...curve, ...signed, '-days', '2'],
+      ...['-subj', subject, '-addext', `subjectAltName=${names}`, '-keyout', key, '-out', cert],
     ]);
+    if (days < 0) await run('openssl', ['x509', '-in', cert, '-signkey', key, '-days', String(days), '-out', cert]);
     return new Certificate(folder, await readFile(cert), await readFile(key));
   }
 
