@@ -87,8 +87,9 @@ async function findRemains(before: AuditSettings | undefined): Promise<readonly 
   return remains;
 }
 
-/** Everything in a lab host, and what holds its namespaces before they are marked. */
+/** Everything in a lab host or a stand-in, and what holds or makes its namespaces before they are marked. */
 function labProcesses(): readonly ProcessRef[] {
-  const holders = listProcesses().filter(({ argv }) => argv.includes(runtimeFiles.holder));
+  const isMark = (argument: string): boolean => argument.startsWith(`${RUNTIME_DIR}/`) && argument.endsWith('/mark');
+  const holders = listProcesses().filter(({ argv }) => argv.includes(runtimeFiles.holder) || argv.some(isMark));
   return [...processesOfLabHosts(), ...holders];
 }

@@ -171,7 +171,14 @@ async function startEverything(
   }
   // After the SIEM, which would miss their first lines.
   if (standIns.length > 0) log(`starting the stand-ins ${standIns.map(({ name }) => name).join(', ')}`);
-  await Promise.all(standIns.map((standIn) => standIn.start(contextFor(standIn, state, log))));
+  await Promise.all(standIns.map((standIn) => startStandIn(standIn, state, log)));
+}
+
+async function startStandIn(standIn: StandIn, state: LabState, log: (line: string) => void): Promise<void> {
+  await standIn.start(contextFor(standIn, state, log));
+  const known = state.standIns.find(({ name }) => name === standIn.name);
+  if (known !== undefined) known.started = true;
+  saveState(state);
 }
 
 async function startHost(hostState: HostState, state: LabState): Promise<void> {

@@ -56,21 +56,25 @@ export function mountNamespace(pid: number | 'self'): string {
   return readlinkSync(`/proc/${pid}/ns/mnt`);
 }
 
-/** The processes whose mount namespace is a lab host's, known by the source of its tmpfs mounts. Needs no state file. */
+/**
+ * The processes whose mount namespace is a lab host's or a stand-in's, known by the source of its tmpfs mounts. Needs no state
+ * file. A process that has changed its root (sshd before a login) does not show those mounts; another in its namespace does.
+ */
 export function processesOfLabHosts(): ProcessView[] {
   const own = mountNamespace('self');
-  const verdicts = new Map<string, boolean>([[own, false]]);
-  return listProcesses().filter((process) => {
-    const known = verdicts.get(process.mntNs);
-    if (known !== undefined) return known;
-    try {
-      const isLab = readFileSync(`/proc/${process.pid}/mountinfo`, 'utf8').includes(` - tmpfs ${MOUNT_MARK} `);
-      verdicts.set(process.mntNs, isLab);
-      return isLab;
-    } catch {
-      return false;
-    }
-  });
+  const others = listProcesses().filter(({ mntNs }) => mntNs !== own);
+  const labs = new Set<string>();
+  for (const { pid, mntNs } of others) if (!labs.has(mntNs) && showsMark(pid)) labs.add(mntNs);
+  return others.filter(({ mntNs }) => labs.has(mntNs));
+}
+
+function showsMark(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/mountinfo`, 'utf8').includes(` - tmpfs ${MOUNT_MARK} `);
+  } catch {
+    // It has ended meanwhile.
+    return false;
+  }
 }
 
 /**

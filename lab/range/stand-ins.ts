@@ -47,6 +47,7 @@ export async function missingStandIns(
 export function stateOfStandIn({ name, platform, ports, accounts }: StandIn, missing?: string): StandInState {
   return {
     ...{ name, platform, ports: [...ports], accounts: accounts.map((account) => account.name), processes: [] },
+    started: false,
     ...(missing !== undefined && { missing }),
   };
 }

@@ -46,6 +46,8 @@ const stateSchema = z.object({
         accounts: z.array(z.string()),
         /** What was started, by what it is called in `status`. */
         processes: z.array(z.object({ what: z.string(), ref: processSchema })),
+        /** Whether all of it was started. */
+        started: z.boolean().default(false),
         /** Why it was left out. */
         missing: z.string().optional(),
       }),

@@ -90,7 +90,8 @@ export async function statusOf(stateDir: string): Promise<LabStatus> {
     status.auditd,
   ];
   if (state?.siem !== undefined) expected.push(status.siem);
-  const whole = expected.every((part) => part !== undefined) && existsSync(files?.clientKey ?? '');
+  const allStarted = state?.standIns.every(({ started, missing }) => started || missing !== undefined) === true;
+  const whole = allStarted && expected.every((part) => part !== undefined) && existsSync(files?.clientKey ?? '');
   return { is: state === undefined ? 'down' : whole ? 'whole' : 'partly', ...status };
 }
 

@@ -35,6 +35,10 @@ const patterns: Partial<Record<CollectedEvent['event']['dataset'], readonly Patt
       text: /^Failed \S+ for (?:invalid user )?(?<user>\S+) from (?<ip>\S+) port (?<port>\d+)/,
       event: login('failure'),
     },
+    {
+      text: /^error: PAM: Authentication failure for (?:illegal user )?(?<user>\S+) from (?<ip>\S+)/,
+      event: login('failure'),
+    },
     { text: /^Session opened for '(?<user>[^']+)' on /, event: session('ssh-session-opened', 'start') },
     { text: /^Session closed for '(?<user>[^']+)' on /, event: session('ssh-session-closed', 'end') },
     {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
-import { down, up } from '../../lab/range/lab.ts';
+import { down, up, type UpOptions } from '../../lab/range/lab.ts';
 import { LabRefused } from '../../lab/range/refused.ts';
 import type { Assessment, ExecutionReport, RunReport } from '../../runner/domain/run-report.ts';
 import { requirement } from '../require.ts';
@@ -137,11 +137,15 @@ export function verdicts(report: RunReport, target: string): readonly string[] {
 }
 
 /** Brings a lab up for `work` and takes it down again, whatever happens. Skipped, with the reason, where there can be none. */
-export async function withLab(t: Test, work: (lab: Lab) => Promise<void>): Promise<void> {
+export async function withLab(
+  t: Test,
+  work: (lab: Lab) => Promise<void>,
+  own: Pick<UpOptions, 'standIns'> = {},
+): Promise<void> {
   await turn();
   using lab = new Lab(mkdtempSync(join(tmpdir(), 'lab-test-')));
   try {
-    await up({ stateDir: lab.stateDir, waitMs: labWaitMs, tied: true });
+    await up({ stateDir: lab.stateDir, waitMs: labWaitMs, tied: true, ...own });
   } catch (error) {
     if (!(error instanceof LabRefused)) throw error;
     requirement(t, 'the lab', error.message);

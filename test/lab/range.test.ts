@@ -195,7 +195,7 @@ t.test('lab: on this machine', { skip, timeout: 2 * WAIT_MS }, async (t) => {
     );
     const strangers = auditLines().filter(
       (line) =>
-        / key="detproof-/.test(line) &&
+        / key="detproof-(exec|connect|fork|daemon)"/.test(line) &&
         line.startsWith('type=SYSCALL') &&
         !/ uid=6010[12] | auid=6010[12] | exe="\/usr\/sbin\/(sshd|cron)"/.test(line),
     );
@@ -300,7 +300,7 @@ t.test('lab: on this machine', { skip, timeout: 2 * WAIT_MS }, async (t) => {
   );
 
   await t.test('down: after an up that was killed at any moment, the machine is as it was', async (t) => {
-    for (const afterMs of [150, 300, 500, 600, 700, 800, 900, 1000, 1200]) {
+    for (const afterMs of [150, 300, 500, 600, 700, 800, 900, 1000, 1200, 1500, 2000, 3000]) {
       await runUp(stateDir, `setTimeout(() => process.kill(process.pid, 'SIGKILL'), ${afterMs});`);
       t.comment(
         `killed after ${afterMs} ms: ${existsSync(runtimeFiles.state) ? (await status({ stateDir })).is : 'not begun'}`,
@@ -316,7 +316,8 @@ t.test('lab: on this machine', { skip, timeout: 2 * WAIT_MS }, async (t) => {
     t.ok(existsSync(RUNTIME_DIR));
     t.equal((await up({ stateDir, waitMs: WAIT_MS, tied: true, withoutSiem: true })).is, 'whole');
     t.equal((await login(alpha, 'hostname')).stdout, 'lab-alpha');
-    t.equal((await listLabRules()).length, 22);
+    // Stand-ins may bring rules of their own.
+    t.equal((await listLabRules()).filter((rule) => / key=detproof-[a-z]+$/.test(rule)).length, 22);
     t.strictSame(await down({ stateDir }), { wasUp: true, leftBehind: [], installed: [] });
     t.strictSame(await lookWhileNoLabIsUp(), before);
   });
