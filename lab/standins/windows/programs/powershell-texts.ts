@@ -15,6 +15,7 @@ import { randomBytes, createHash } from 'node:crypto';
 import { fileCodes, getScript, putScript } from '../../../../adapters/shared/windows-files.ts';
 import {
   cleanUpText,
+  inspectText,
   prepareText,
   probeText,
   processesText,
@@ -23,6 +24,7 @@ import {
 import { PowershellExit } from './powershell-call.ts';
 import type { PowershellCall } from './powershell-call.ts';
 import { quoteArgument } from '../machine/command-line.ts';
+import { readProgram } from '../machine/program-file.ts';
 
 type Text = (call: PowershellCall) => Promise<number>;
 
@@ -176,6 +178,23 @@ const processes: Text = async (call) => {
   return 0;
 };
 
+const inspect: Text = async (call) => {
+  const { tree } = call.machine;
+  const integrity = call.process.logon.integrity;
+  await say(call, `user ${call.process.env.get('USERNAME') ?? ''}`);
+  await say(call, `admin ${integrity === 'Medium' ? 'no' : 'yes'}`);
+  const folders = (call.process.env.get('PATH') ?? '').split(';').filter(Boolean);
+  for (const folder of folders)
+    for (const name of ['python.exe', 'python3.exe', 'pypy3.exe']) {
+      const found = full(call, path.win32.join(folder, name));
+      if (!tree.isFile(found)) continue;
+      const { version = '', company = '' } = readProgram(real(call, found)) ?? {};
+      await say(call, `python ${[found, found, version, company].join('\t')}`);
+    }
+  for (const { image } of call.machine.processes.values()) await say(call, `process ${path.win32.basename(image)}`);
+  return 0;
+};
+
 const put: Text = async (call) => {
   const [encoded = '', want = '', ...lines] = await linesOf(call);
   const { tree } = call.machine;
@@ -221,6 +240,7 @@ export const harnessTexts: ReadonlyMap<string, Text> = new Map([
   [scheduleText, schedule],
   [cleanUpText, cleanUp],
   [processesText, processes],
+  [inspectText, inspect],
   [putScript, put],
   [getScript, get],
 ]);
