@@ -141,7 +141,7 @@ function oddNumber(): string {
 }
 
 /** Condition, waited for with a generous deadline. */
-async function until(condition: () => Promise<boolean>): Promise<boolean> {
+export async function until(condition: () => Promise<boolean>): Promise<boolean> {
   for (let tries = 0; tries < 400; tries += 1) {
     if (await condition()) return true;
     await sleep(50);

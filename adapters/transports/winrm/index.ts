@@ -49,6 +49,7 @@ class WinrmTransport implements Transport {
         clock: this.#deps.clock,
         credential,
         refusals: this.#refusals,
+        remarks: remarks(target.id, settings),
         open: (until) => openConnection(options, until),
       },
       signal,
@@ -108,6 +109,20 @@ class WinrmTransport implements Transport {
       throw new TransportFailure('host-key', `no connection to ${target}: ${file} cannot be read (${why})`, { cause });
     }
   }
+}
+
+/** What was given up by settings, for the report. */
+function remarks(target: string, { tls, insecureCertificate, channelBinding, auth }: WinrmSettings): readonly string[] {
+  return [
+    ...(insecureCertificate === true
+      ? [
+          `INSECURE: the certificate of ${target} was not checked (insecureCertificate). Who stood in between could read the login, and read and change everything that was sent`,
+        ]
+      : []),
+    ...(tls && !channelBinding && auth === 'negotiate'
+      ? [`the login to ${target} was not tied to its certificate (channelBinding: false)`]
+      : []),
+  ];
 }
 
 /** Editors end files with one. A copy, so that whoever uses it can wipe it. */

@@ -176,6 +176,7 @@ async function conversation(
     clock: realDeps.clock,
     credential: 'none',
     refusals: new Refusals(),
+    remarks: [],
     open: () => Promise.resolve(plainConnection(server.url)),
   };
   const signal = new AbortController().signal;

@@ -50,6 +50,7 @@ function open(
       clock: realDeps.clock,
       credential: 'password env:X as user',
       refusals,
+      remarks: [],
       open: () => Promise.resolve(plainConnection(server.url)),
     },
     never,

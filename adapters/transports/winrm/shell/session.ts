@@ -20,10 +20,12 @@ import { xmlText } from './xml-text.ts';
 /** A file goes by a command, which should not hang for ever. */
 const fileTimeout = duration(600_000);
 
-export type SessionHost = PoolHost & Endpoint & { readonly clock: Clock; readonly parallel: number };
+export type SessionHost = PoolHost &
+  Endpoint & { readonly clock: Clock; readonly parallel: number; readonly remarks: readonly string[] };
 
 /** One account of one host, over as many connections as its commands need at once. */
 export class WinrmSession implements Session {
+  readonly remarks: readonly string[];
   readonly #host: SessionHost;
   readonly #pool: ConnectionPool;
   readonly #shells: Shells;
@@ -34,6 +36,7 @@ export class WinrmSession implements Session {
 
   private constructor(host: SessionHost) {
     this.#host = host;
+    this.remarks = host.remarks;
     // Each command may receive and send at once, and one more has to be ended.
     this.#pool = new ConnectionPool(host, 2 * host.parallel + 1);
     this.#shells = new Shells(new Wsman(host, (soap, limit) => this.#pool.post(soap, limit)));

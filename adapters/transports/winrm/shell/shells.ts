@@ -102,7 +102,7 @@ function mayHaveStarted(error: TransportFailure): boolean {
 /** What is said when nobody can know how a command went. */
 export function outcomeUnknown(error: Error, shellClosed: boolean, what: string): string {
   return (
-    `${error.message.replace(/[.\s]+$/, '')}. Outcome unknown: ${what} cannot be told, and it is not sent again. ` +
+    `${error.message.trim().replace(/[^.!?]$/, '$&.')} Outcome unknown: ${what} cannot be told, and it is not sent again. ` +
     (shellClosed
       ? 'Its shell was closed, which ends what ran in it'
       : 'Its shell could not be closed: it may still be running, until the host closes the idle shell after 300 s')
