@@ -139,7 +139,7 @@ export class ScriptedServer {
 }
 
 /** The answers below are written as Windows writes them. */
-export function soap(body: string): Reply {
+function soap(body: string): Reply {
   return {
     body:
       `<s:Envelope xml:lang="en-US" xmlns:s="${ns.soap}" xmlns:a="${ns.addressing}" xmlns:x="${ns.transfer}" xmlns:w="${ns.wsman}" xmlns:rsp="${ns.shell}" xmlns:p="${ns.microsoft}">` +

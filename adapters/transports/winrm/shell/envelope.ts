@@ -2,7 +2,7 @@ import { type Action, actionUri, ns, resourceUri } from './namespaces.ts';
 import { xmlText } from './xml-text.ts';
 
 /** Of answers, in bytes: every host can send that much, since the default of the oldest is 150 KB. */
-export const maxEnvelopeBytes = 153_600;
+const maxEnvelopeBytes = 153_600;
 
 export type Request = {
   readonly action: Action;

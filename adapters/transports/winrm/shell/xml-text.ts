@@ -5,7 +5,7 @@ import { TransportFailure } from '../../../../runner/ports.ts';
 const forbidden = /[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/;
 
 /** Why a text cannot be part of an XML 1.0 document, or undefined. */
-export function xmlFault(text: string): string | undefined {
+function xmlFault(text: string): string | undefined {
   if (!text.isWellFormed()) return 'half of a surrogate pair';
   const found = forbidden.exec(text)?.[0];
   if (found === undefined) return undefined;
