@@ -8,6 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { zipSync, zlibSync } from 'fflate';
 import { labControl } from '../lab/control.ts';
+import { ownerTemplates, renderOwnerPages } from '../reports/owners/page.ts';
 import { renderSummary } from '../reports/terminal.ts';
 import type { App } from './cli/app.ts';
 import { readExecutable } from './store/executable.ts';
@@ -62,6 +63,11 @@ async function compose(): Promise<App> {
       const color = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;
       return renderSummary(run, { color, width: Math.min(process.stdout.columns || 100, 120) });
     },
+    ownerPages: (pages) =>
+      renderOwnerPages(
+        pages,
+        new Map(ownerTemplates.map((name) => [name, readFileSync(join(project, 'reports', name), 'utf8')])),
+      ),
     library: join(project, 'scenarios'),
     runs: (out) => runsIn(resolve(out), { clock, redactor }),
     pluginDeps: (folder, keep) => ({

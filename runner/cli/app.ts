@@ -1,9 +1,20 @@
 import type { Inventory, Target } from '../domain/inventory.ts';
+import type { OwnerPage } from '../domain/owner-page.ts';
 import type { RunReport } from '../domain/run-report.ts';
 import type { Plugins } from '../load/plugin-settings.ts';
 import type { Problem } from '../load/problem.ts';
 import type { Payloads } from '../pipeline/invocation.ts';
-import type { Clock, PluginDeps, Random, ReportPlugin, Reporter, RunStore, SiemAdapter, Transport } from '../ports.ts';
+import type {
+  Clock,
+  OutputFile,
+  PluginDeps,
+  Random,
+  ReportPlugin,
+  Reporter,
+  RunStore,
+  SiemAdapter,
+  Transport,
+} from '../ports.ts';
 
 /** Everything the command line is given by the composition root. */
 export interface App {
@@ -17,6 +28,8 @@ export interface App {
   readonly reports: ReadonlyMap<string, { readonly plugin: ReportPlugin; readonly reporter: Reporter }>;
   /** What a run came to, for a person at this terminal. */
   readonly summary: (run: RunReport) => string;
+  /** A page for each owner of a planned host. */
+  readonly ownerPages: (pages: readonly OwnerPage[]) => readonly OutputFile[];
   /** Folder of the scenario library that comes with detproof. */
   readonly library: string;
   readonly runs: (out: string) => RunStore;

@@ -1,19 +1,33 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type Plan, phases } from '../domain/plan.ts';
 import { formatDuration } from '../domain/time.ts';
 import { fitOf, tightText } from '../pipeline/estimate.ts';
+import { ownerPages } from '../pipeline/owner-pages.ts';
 import type { App } from './app.ts';
 import { newRunId, planFor, refuseEmpty, type RunOptions } from './conduct.ts';
-import { loadMaterial } from './material.ts';
-import { columns, say, sayJson } from './print.ts';
+import { loadMaterial, type Material } from './material.ts';
+import { columns, say, sayJson, tell } from './print.ts';
 
-/** `plan`: what `run` would do, and what it would leave out and why. Touches nothing, writes nothing. */
-export async function plan(app: App, options: RunOptions): Promise<number> {
+/** `plan`: what `run` would do, and what it would leave out and why. Touches no target; writes pages for owners when asked to. */
+export async function plan(app: App, options: RunOptions & { readonly owners?: string }): Promise<number> {
   const material = await loadMaterial(app, options);
   const made = planFor(app, material, options, newRunId(app));
   if (options.json === true) sayJson(app, made);
   else for (const line of planLines(made)) say(app, line);
   refuseEmpty(made);
+  if (options.owners !== undefined) await writeOwnerPages(app, made, material, options.owners);
   return 0;
+}
+
+/** A page for each owner of a planned host, in a folder of their own. Writes over what an earlier plan left there. */
+async function writeOwnerPages(app: App, made: Plan, material: Material, folder: string): Promise<void> {
+  const { inventory, scenarios, library } = material;
+  const payloads = app.payloads(library);
+  const pages = ownerPages({ plan: made, inventory, scenarios, payloads, operator: app.operator });
+  await mkdir(folder, { recursive: true });
+  for (const { path, text } of app.ownerPages(pages)) await writeFile(join(folder, path), app.redact(text));
+  tell(app, `${pages.length} owner${pages.length === 1 ? '' : 's'}: see ${join(folder, 'index.html')}`);
 }
 
 /** The plan for a person who is about to say yes to it. */

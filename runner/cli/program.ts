@@ -129,9 +129,11 @@ function build(app: App, end: (exitCode: number) => void): Command {
     out(),
     ...choosing(),
     json(),
-  ).action(async (options: RunOptions) => {
-    end(await plan(app, options));
-  });
+  )
+    .option('--owners <folder>', 'write a page for each owner: exact commands, files, network, clean-up, how to stop')
+    .action(async (options: RunOptions & { owners?: string }) => {
+      end(await plan(app, options));
+    });
   verb(
     'import',
     'Make targets of a CSV or JSON file, and show what it and the inventory say differently',
