@@ -33,14 +33,16 @@ export async function kerberos(
   const { where, endpoint } = facts;
   const library = await load(where);
   const service = `${login.service}@${endpoint.host}`;
-  const client = await library
-    .initializeClient(service, { mechOID: library.GSS_MECH_OID_SPNEGO })
-    .catch((error: unknown) => {
-      throw noTicket(where, service, error);
-    });
+  const client = await unlessStopped(
+    library.initializeClient(service, { mechOID: library.GSS_MECH_OID_SPNEGO }),
+    signal,
+  ).catch((error: unknown) => {
+    throw signal.aborted ? error : noTicket(where, service, error);
+  });
   let challenge = '';
   for (let leg = 0; leg < mostLegs; leg += 1) {
-    const token = await client.step(challenge).catch((error: unknown) => {
+    const token = await unlessStopped(client.step(challenge), signal).catch((error: unknown) => {
+      if (signal.aborted) throw error;
       throw leg === 0 ? noTicket(where, service, error) : notProved(where, error);
     });
     if (token === null || token === '') throw notProved(where, 'no token is left to send');
@@ -68,6 +70,22 @@ async function finish(client: KerberosClient, server: string | undefined, where:
     });
   if (!client.contextComplete) throw notProved(where, 'its last token is missing');
   return plainChannel();
+}
+
+/** The library asks the KDC on a thread of its own, which nothing can stop; its answer is then not waited for. */
+async function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const stop = (): void => {
+    reject(new Error('stopped'));
+  };
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    signal.throwIfAborted();
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+    work.catch(() => undefined);
+  }
 }
 
 function offersNegotiate(header: Parameters<typeof parseChallenges>[0]): boolean {

@@ -12,15 +12,15 @@ import type { ConnectionOptions } from '../../../../adapters/transports/winrm/ht
 import { outsideWorld } from '../../../../adapters/transports/winrm/http/connection.ts';
 import { python, pythonPackages, pythonPackagesMissing } from '../../../python-packages.ts';
 
-const run = promisify(execFile);
+export const run = promisify(execFile);
 
 /** Of the account that every peer knows, besides its name. */
 export const account = { domain: 'LAB', user: 'dana', password: 'Grüße, "quoted" & long' } as const;
 
 /** Why there is no such acceptor here; undefined when there is. */
-export async function acceptorMissing(acceptor: 'gss' | 'pyspnego'): Promise<string | undefined> {
+export async function acceptorMissing(acceptor: PeerOptions['acceptor']): Promise<string | undefined> {
   if (acceptor === 'pyspnego') return pythonPackagesMissing();
-  if (!existsSync('/etc/gss/mech.d/mech.ntlmssp.conf')) return 'gss-ntlmssp is not installed';
+  if (acceptor === 'gss' && !existsSync('/etc/gss/mech.d/mech.ntlmssp.conf')) return 'gss-ntlmssp is not installed';
   return run(python, ['-c', 'import gssapi']).then(
     () => undefined,
     () => "Python's gssapi is not installed (Debian: apt-get install python3-gssapi)",
@@ -28,11 +28,14 @@ export async function acceptorMissing(acceptor: 'gss' | 'pyspnego'): Promise<str
 }
 
 export type PeerOptions = {
-  readonly acceptor: 'gss' | 'pyspnego';
+  readonly acceptor: 'gss' | 'krb5' | 'pyspnego';
   readonly tls?: Certificate;
   /** Hash of tls-server-end-point that the peer expects; absent: it expects none. */
   readonly bind?: string;
   readonly bindTo?: Certificate;
+  /** What the peer gives as proof of itself when a login is done. */
+  readonly proof?: 'given' | 'absent' | 'wrong';
+  readonly env?: Readonly<Record<string, string>>;
 };
 
 /** One of the peers of server.py, on a loopback port. */
@@ -53,17 +56,17 @@ export class Peer implements AsyncDisposable {
     const folder = await mkdtemp(join(tmpdir(), 'detproof-winrm-peer-'));
     const users = join(folder, 'users');
     await writeFile(users, `${account.domain}:${account.user}:${account.password}\n`, { mode: 0o600 });
-    const { tls, bind, bindTo } = options;
+    const { tls, bind, bindTo, proof = 'given', env = {} } = options;
     const child = spawn(
       python,
       [
         fileURLToPath(new URL('server.py', import.meta.url)),
-        ...['--acceptor', options.acceptor],
+        ...['--acceptor', options.acceptor, '--proof', proof],
         ...(tls === undefined ? [] : ['--cert', tls.certFile, '--key', tls.keyFile]),
         ...(bind === undefined ? [] : ['--bind', bind]),
         ...(bindTo === undefined ? [] : ['--bind-to', bindTo.certFile]),
       ],
-      { env: { NTLM_USER_FILE: users, PYTHONPATH: pythonPackages, LC_ALL: 'C.UTF-8' } },
+      { env: { NTLM_USER_FILE: users, PYTHONPATH: pythonPackages, LC_ALL: 'C.UTF-8', ...env } },
     );
     const log: string[] = [];
     child.stderr.setEncoding('utf8').on('data', (text: string) => log.push(text));

@@ -1,4 +1,4 @@
-"""A WinRM-like HTTP server whose NTLM nobody here wrote: MIT GSSAPI with gss-ntlmssp, or pyspnego.
+"""A WinRM-like HTTP server whose NTLM and Kerberos nobody here wrote: MIT GSSAPI (with gss-ntlmssp), or pyspnego.
 
 It logs one connection in per NTLM conversation and answers each SOAP envelope with "<user>\\n<envelope>", sealed over http
 and plain over https, as Windows does. Accounts come from NTLM_USER_FILE (DOMAIN:user:password). Prints its port.
@@ -46,6 +46,15 @@ class Gss:
     def seal(self, plaintext):
         sealed = self.context.wrap(plaintext, True).message
         return sealed[:16], sealed[16:]
+
+
+class Kerberos(Gss):
+    """MIT Kerberos in SPNEGO, with the keys of KRB5_KTNAME."""
+
+    def __init__(self, binding):
+        import gssapi
+
+        self.context = gssapi.SecurityContext(creds=gssapi.Credentials(usage="accept"), usage="accept")
 
 
 class Spnego:
@@ -118,7 +127,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             print("refused:", type(error).__name__, error, file=sys.stderr, flush=True)
             return self.refuse()
         if self.context.complete:
-            return self.answer(200, b"")
+            return self.answer(200, b"", token=self.server.proof(answer))
         self.send_response(401, "")
         self.send_header("WWW-Authenticate", "Negotiate " + base64.b64encode(answer).decode())
         self.send_header("Content-Length", "0")
@@ -150,8 +159,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         )
         self.answer(200, content, 'multipart/encrypted;protocol="%s";boundary="Encrypted Boundary"' % SPNEGO)
 
-    def answer(self, status, body, content_type=None):
+    def answer(self, status, body, content_type=None, token=None):
         self.send_response(status, "")
+        if token is not None:
+            self.send_header("WWW-Authenticate", "Negotiate " + base64.b64encode(token).decode())
         if content_type is not None:
             self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
@@ -169,16 +180,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--acceptor", choices=["gss", "pyspnego"], required=True)
+    parser.add_argument("--acceptor", choices=["gss", "krb5", "pyspnego"], required=True)
     parser.add_argument("--cert")
     parser.add_argument("--key")
     parser.add_argument("--bind", help="hash algorithm of tls-server-end-point; absent: no channel binding asked for")
     parser.add_argument("--bind-to", help="PEM file of the certificate to bind to, when it is not --cert")
+    parser.add_argument("--proof", choices=["given", "absent", "wrong"], default="given", help="of the server, after a login")
     options = parser.parse_args()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    server.acceptor = {"gss": Gss, "pyspnego": Spnego}[options.acceptor]
+    server.acceptor = {"gss": Gss, "krb5": Kerberos, "pyspnego": Spnego}[options.acceptor]
     server.sealed = options.cert is None
+    server.proof = {
+        "given": lambda token: token,
+        "absent": lambda token: None,
+        "wrong": lambda token: token[:-1] + bytes([token[-1] ^ 1]),
+    }[options.proof]
     server.binding = None
     if options.bind is not None:
         digest = der_fingerprint(options.bind_to or options.cert, options.bind)
