@@ -157,6 +157,18 @@ t.test(
   },
 );
 
+t.test('Endpoint Security lines: a pid is used again: the image before is the new parent’s', (t) => {
+  const log = new EndpointSecurityLog(new MacProcesses());
+  const facts = [
+    ...execOf(40, 1, '/bin/zsh', ['zsh']),
+    ...execOf(41, 1, python, [python]),
+    ...execOf(41, 40, '/bin/sh', ['sh']),
+  ];
+  const last = JSON.parse(facts.map((fact) => log.line(fact)).at(-1) ?? '') as unknown;
+  t.match(last, { process: { executable: { path: '/bin/zsh' } }, event: { exec: { target: { ppid: 40 } } } });
+  t.end();
+});
+
 t.test(
   'macOS messages: system.log has notice and above, and logins from info; the unified log leaves out debug',
   (t) => {

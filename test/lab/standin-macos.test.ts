@@ -1,11 +1,11 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import siem from '../../adapters/siems/files/index.ts';
 import ssh from '../../adapters/transports/ssh/index.ts';
 import { listLabRules } from '../../lab/range/audit.ts';
-import { down, up } from '../../lab/range/lab.ts';
+import { down, status, up } from '../../lab/range/lab.ts';
 import { RUNTIME_DIR, standInFolders, stateFiles } from '../../lab/range/layout.ts';
 import { processesOfLabHosts, waitUntil } from '../../lab/range/processes.ts';
 import { LabRefused } from '../../lab/range/refused.ts';
@@ -337,6 +337,25 @@ t.test('macOS stand-in: what a real zsh, Python, launchd stub and sshd do on it'
         t.match(shimCalls(mac.runtime), [/ -c print\(1\)$/]);
       },
     );
+
+    await t.test('macOS stand-in: its sensor ends: nothing arrives any more, and the lab is not whole', async (t) => {
+      const sensor = (await status({ stateDir: mac.stateDir })).standIns
+        .find(({ name }) => name === macHost.name)
+        ?.processes.find(({ what }) => what === 'sensor')?.pid;
+      if (sensor === undefined) throw new Error('the sensor does not run');
+      const [before, after] = [newMarker(), newMarker()];
+      await mac.said([python, '-c', 'pass', before]);
+      t.ok((await mac.events({ marker: before }, { 'macos:osquery/process_events': 1 })).length > 0);
+      process.kill(sensor, 'SIGTERM');
+      t.ok(await waitUntil(async () => (await status({ stateDir: mac.stateDir })).is === 'partly', 20_000));
+      const log = join(standInFolders(mac.stateDir, macHost.name).logs, macLogs.endpointSecurity);
+      const { size } = statSync(log);
+      await mac.said([python, '-c', 'pass', after]);
+      const { auditLog } = stateFiles(mac.stateDir);
+      t.ok(await waitUntil(() => readFileSync(auditLog, 'utf8').includes(after), 20_000), 'the kernel recorded it');
+      t.same(await mac.events({ marker: after }, {}), []);
+      t.equal(statSync(log).size, size);
+    });
   });
   t.same(processesOfLabHosts(), []);
   t.notOk(existsSync(RUNTIME_DIR));

@@ -47,7 +47,7 @@ take() { # FOLDER NAME...
 }
 take bin '[' bash cat chmod cp date dd df echo expr hostname kill ln ls mkdir mv ps pwd rm rmdir sleep stty sync test zsh
 cp -L /bin/dash bin/sh
-take usr/bin awk basename cal cmp comm curl cut diff dirname du env expand false file find fold getconf grep egrep fgrep gunzip \
+take usr/bin awk basename cal cmp comm curl cut diff dirname du env expand false file find fold getconf grep egrep fgrep git gunzip \
   gzip head iconv id join killall last less logger logname mktemp more nc nice nl nohup od openssl paste patch perl pgrep pkill \
   printenv printf renice rev sed seq shasum sort split stat strings tail tar tee time touch tput tr true tty uname uniq uptime \
   vi w wc which who whoami xargs yes zip unzip zipinfo base64 ssh scp sftp

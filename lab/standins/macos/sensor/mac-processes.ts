@@ -40,7 +40,8 @@ export class MacProcesses {
   executed(fact: Extract<AuditFact, { is: 'exec' }>): { readonly before: MacProcess; readonly after: MacProcess } {
     const parent = this.#known.get(fact.ppid);
     const own = this.#known.get(fact.pid);
-    const isOwn = own !== undefined && (own.ppid === fact.ppid || own.startMs <= fact.timeMs);
+    // Another parent than before: a later process with the same pid, unless the parent is gone and init has taken its place.
+    const isOwn = own !== undefined && (own.ppid === fact.ppid || fact.ppid === 1);
     const image = { ...actorOnly(fact), executable: parent?.executable ?? '' };
     const before = isOwn ? own : this.#put({ ...image, startMs: fact.timeMs, ...childOf(parent) });
     const same = { startMs: before.startMs, ...(before.parent && { parent: before.parent }) };
