@@ -197,6 +197,7 @@ export function plainConnection(url: string): WinrmConnection {
           });
           response.on('end', () => {
             signal.removeEventListener('abort', stop);
+            if (response.statusCode === 401) reject(new TransportFailure('login', 'the host forgot the login'));
             resolve({ status: response.statusCode ?? 0, body: Buffer.concat(parts), sealed: false });
           });
         });

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { Refusals } from '../../../adapters/shared/refusals.ts';
+import { LoginRefused, Refusals } from '../../../adapters/shared/refusals.ts';
+import type { WinrmConnection } from '../../../adapters/transports/winrm/http/connection.ts';
 import { childrenOf, child } from '../../../adapters/transports/winrm/shell/element.ts';
 import { ns } from '../../../adapters/transports/winrm/shell/namespaces.ts';
 import { WinrmSession } from '../../../adapters/transports/winrm/shell/session.ts';
@@ -39,7 +40,11 @@ async function scripted(
 
 function open(
   server: ScriptedServer,
-  { operationTimeoutMs = 20_000, parallel = 4, refusals = new Refusals() } = {},
+  {
+    operationTimeoutMs = 20_000,
+    parallel = 4,
+    open = () => Promise.resolve(plainConnection(server.url)),
+  }: { operationTimeoutMs?: number; parallel?: number; open?: () => Promise<WinrmConnection> } = {},
 ): Promise<WinrmSession> {
   return WinrmSession.open(
     {
@@ -49,9 +54,9 @@ function open(
       parallel,
       clock: realDeps.clock,
       credential: 'password env:X as user',
-      refusals,
+      refusals: new Refusals(),
       remarks: [],
-      open: () => Promise.resolve(plainConnection(server.url)),
+      open,
     },
     never,
   );
@@ -299,6 +304,55 @@ t.test(
     t.ok(server.connections > 1);
   },
 );
+
+t.test(
+  'winrm shell: a login that the host forgot mid-poll is made again, and the same command asked for',
+  async (t) => {
+    const { server, session } = await scripted(t);
+    server.queue('Receive', received([['stdout', 'a']]), { body: '', status: 401 }, received([['stdout', 'b']], 0));
+    const outcome = await run(session);
+    t.match(outcome, { exit: { kind: 'code', code: 0 } });
+    t.equal(text(outcome.stdout), 'ab');
+    t.equal(server.connections, 2);
+    t.equal(server.actions().filter((action) => action === 'Command').length, 1);
+  },
+);
+
+t.test('winrm shell: logins are made one after the other, and a refused one is the last', async (t) => {
+  const server = await ScriptedServer.start();
+  t.teardown(() => server.stop());
+  let opening = 0;
+  let most = 0;
+  let logins = 0;
+  let refuseFrom = 4;
+  const session = await open(server, {
+    open: async () => {
+      opening += 1;
+      logins += 1;
+      most = Math.max(most, opening);
+      const refused = logins >= refuseFrom;
+      await sleep(30);
+      opening -= 1;
+      if (refused) throw new LoginRefused('the password has expired');
+      return plainConnection(server.url);
+    },
+  });
+  t.teardown(() => session[Symbol.asyncDispose]());
+  const slow = async (): Promise<Reply> => {
+    await sleep(300);
+    return received([['stdout', 'hi']], 0);
+  };
+  server.queue('Receive', slow, slow, slow);
+  const outcomes = await Promise.all([run(session), run(session), run(session)]);
+  t.ok(outcomes.every(({ exit }) => exit.kind === 'code' && exit.code === 0));
+  t.same([most, logins], [1, 3]);
+  refuseFrom = 0;
+  server.queue('Receive', slow, slow, slow, slow);
+  const results = await Promise.allSettled([run(session), run(session), run(session), run(session)]);
+  t.ok(results.some(({ status }) => status === 'rejected'));
+  t.equal(logins, 4, 'one refusal, and none after it');
+  t.match(await failureOf(t, run(session), 'login'), /not tried again in this run/);
+});
 
 t.test('winrm shell: the answer to Command lost: outcome unknown, not sent again, its shell closed', async (t) => {
   const { server, session } = await scripted(t);

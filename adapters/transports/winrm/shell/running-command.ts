@@ -3,6 +3,7 @@ import type { Exit } from '../../../../runner/domain/execution.ts';
 import { TransportFailure } from '../../../../runner/ports.ts';
 import { CappedBytes } from '../../../shared/capped-bytes.ts';
 import { deadline } from '../../../shared/deadline.ts';
+import { LoginRefused } from '../../../shared/refusals.ts';
 import type { RunLimit } from '../../../shared/run-line.ts';
 import { WsmanFault } from './fault.ts';
 import { sendBytes } from './remote-shell.ts';
@@ -129,11 +130,15 @@ async function withinMs(ms: number, work: Promise<unknown>): Promise<void> {
   await Promise.race([work, due.reached]);
 }
 
-/** The connection failed, not the command; a new one can ask for the same command again. */
+/**
+ * The connection failed, not the command; a new one can ask for the same command again. That goes for a login that the host
+ * forgot, too, but not for one that it refused.
+ */
 function mayComeBack(error: unknown): boolean {
   return (
     error instanceof TransportFailure &&
     !(error instanceof WsmanFault) &&
-    (error.class === 'lost' || error.class === 'unreachable')
+    !(error instanceof LoginRefused) &&
+    (error.class === 'lost' || error.class === 'unreachable' || error.class === 'login')
   );
 }
