@@ -6,7 +6,7 @@ import { execa } from 'execa';
 
 /** Packages from PyPI that tests use as clients, peers and parsers that nobody here wrote; exact versions, so that a test means the same tomorrow. */
 const packages = [
-  'parso==0.8.7',
+  'parso==0.7.1',
   'pypsrp==0.9.1',
   'pyspnego==0.12.4',
   'tree-sitter==0.26.1',
