@@ -1,4 +1,3 @@
-import pLimit, { type LimitFunction } from 'p-limit';
 import {
   type Clock,
   type Command,
@@ -12,18 +11,13 @@ import { ExecFiles } from '../../shared/exec-files.ts';
 import type { FileStore } from '../../shared/file-store.ts';
 import { PosixHost } from '../../shared/posix-host.ts';
 import { type RunLimit, runExec } from '../../shared/run-line.ts';
+import { Turns } from '../../shared/turns.ts';
 import { WindowsFiles } from '../../shared/windows-files.ts';
 import { WindowsHost } from '../../shared/windows-host.ts';
 import { Channels } from './channels.ts';
 import type { Reached } from './connections.ts';
 import { runShell } from './run-shell.ts';
 import { posixSftp, SftpFiles, windowsSftp } from './sftp-files.ts';
-
-/**
- * sshd's MaxSessions is 10 by default. At most eight channels are open for work: seven for commands, one that is kept for
- * files. A ninth opens only to end processes, so that ending a command never waits for one that is to be ended.
- */
-const commandChannels = 7;
 
 /** For servers without SFTP, a file goes by a command, which should not hang for ever. */
 const fileTimeout = duration(600_000);
@@ -48,8 +42,7 @@ export class SshSession implements Session {
   readonly #runner: { run(command: Command, limit: RunLimit): Promise<CommandOutcome> };
   readonly #traits: HostTraits;
   readonly #release: () => void;
-  readonly #commands: LimitFunction = pLimit(commandChannels);
-  readonly #endings: LimitFunction = pLimit(1);
+  readonly #turns: Turns;
   readonly #disposed = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
   #files: Promise<FileStore> | undefined;
@@ -61,9 +54,10 @@ export class SshSession implements Session {
     this.#host = host;
     this.#release = reached.release;
     this.#channels = new Channels(reached.client, host);
+    this.#turns = new Turns(this.#channels.lifeline, host);
     const lines = {
       start: (line: string, until: AbortSignal) => this.#channels.exec(line, until),
-      startAside: (line: string, until: AbortSignal) => this.#endings(() => this.#channels.exec(line, until)),
+      startAside: (line: string, until: AbortSignal) => this.#turns.ending(() => this.#channels.exec(line, until)),
       startShell: (until: AbortSignal) => this.#channels.shell(until),
       clock,
     };
@@ -101,26 +95,7 @@ export class SshSession implements Session {
 
   async #run(command: Command, limit: RunLimit): Promise<CommandOutcome> {
     const signal = AbortSignal.any([limit.signal, this.#disposed.signal]);
-    return this.#track(this.#inTurn(signal, () => this.#runner.run(command, { ...limit, signal })));
-  }
-
-  /** Runs `work` when a channel is free; waits no longer than the signal and the connection allow. */
-  async #inTurn<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    const over = Promise.withResolvers<undefined>();
-    try {
-      await this.#channels.lifeline.wait<undefined>(
-        (resolve) => {
-          void this.#commands(() => {
-            resolve(undefined);
-            return over.promise;
-          });
-        },
-        { signal, stopped: () => new TransportFailure('aborted', `stopped before ${this.#host} had a channel free`) },
-      );
-      return await work();
-    } finally {
-      over.resolve(undefined);
-    }
+    return this.#track(this.#turns.command(signal, () => this.#runner.run(command, { ...limit, signal })));
   }
 
   /** One SFTP channel for all files, opened when the first one comes, and again should the server have closed it. */

@@ -1,0 +1,214 @@
+import { spawn } from 'node:child_process';
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import plugin from '../../../adapters/transports/openssh/index.ts';
+import { opensshAccount, opensshSettings } from '../../../adapters/transports/openssh/settings.ts';
+import type { Session, Transport } from '../../../runner/ports.ts';
+import { authorizedTarget, realDeps } from '../../contract/authorized-target.ts';
+import { exec, failureOf, processesWith, text, transportContract } from '../../contract/transport-contract.ts';
+import { FaultProxy } from '../../fault-proxy.ts';
+import { requirement } from '../../require.ts';
+import { run, Sshd, sshdMissing } from './sshd.ts';
+
+const never = new AbortController().signal;
+
+type Login = {
+  readonly id?: string;
+  readonly account?: string;
+  readonly accountSettings?: unknown;
+  readonly settings?: Readonly<Record<string, unknown>>;
+};
+
+function targetOn(sshd: Sshd, login: Login = {}): ReturnType<typeof authorizedTarget> {
+  return authorizedTarget({
+    ...(login.id === undefined ? {} : { id: login.id }),
+    address: '127.0.0.1',
+    kind: 'openssh',
+    settings: { port: sshd.port, knownHosts: sshd.knownHosts, ...login.settings },
+    account: login.account ?? 'user',
+    accountSettings: login.accountSettings ?? { key: sshd.key },
+  });
+}
+
+function connect(sshd: Sshd, login: Login = {}, transport: Transport = plugin.open(realDeps)): Promise<Session> {
+  return transport.connect(targetOn(sshd, login), never);
+}
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<boolean> {
+  for (let tries = 0; tries < 400; tries += 1) {
+    if (await condition()) return true;
+    await sleep(50);
+  }
+  return false;
+}
+
+async function start(t: Test, options: Parameters<typeof Sshd.start>[0] = {}): Promise<Sshd> {
+  const sshd = await Sshd.start(options);
+  t.teardown(() => sshd[Symbol.asyncDispose]());
+  return sshd;
+}
+
+t.test('openssh: against a real sshd', async (t) => {
+  if (!requirement(t, 'a real sshd', await sshdMissing())) return;
+  const folders = async (): Promise<readonly string[]> =>
+    (await readdir(tmpdir())).filter((name) => name.startsWith('detproof-ssh-'));
+  const before = await folders();
+  const sshd = await start(t);
+  await transportContract(t, 'openssh, unprivileged account with sh', () =>
+    Promise.resolve({
+      transport: plugin.open(realDeps),
+      target: targetOn(sshd),
+      folder: sshd.home('user'),
+      signalsShowAs: 255,
+    }),
+  );
+
+  t.test('openssh: a certificate of a trusted authority gets in, others do not', async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), 'certificates-'));
+    t.teardown(() => rm(folder, { recursive: true }));
+    const key = async (name: string): Promise<string> => {
+      await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', join(folder, name)]);
+      return join(folder, name);
+    };
+    const certified = async (name: string, authority: string, ...more: readonly string[]): Promise<unknown> => {
+      const path = await key(name);
+      await run('ssh-keygen', ['-q', '-s', authority, '-I', name, '-n', 'user', ...more, `${path}.pub`]);
+      return { key: path, certificate: `${path}-cert.pub` };
+    };
+    const authority = await key('authority');
+    const server = await start(t, { config: [`TrustedUserCAKeys ${authority}.pub`] });
+    await writeFile(join(server.folder, 'authorized_keys'), '');
+    const good = await certified('good', authority, '-V', '+10m');
+    await using session = await connect(server, { accountSettings: good });
+    t.equal(text((await exec(session, ['/usr/bin/id', '-un'])).stdout), 'user\n');
+    t.match(server.log(), /Accepted publickey for user .*ED25519-CERT/);
+    for (const [name, credential] of [
+      ['of another authority', await certified('foreign', await key('stranger'))],
+      ['expired', await certified('expired', authority, '-V', '-2d:-1d')],
+      ['for another account', await certified('other', authority, '-n', 'root')],
+    ] as const) {
+      const transport = plugin.open(realDeps);
+      const login = { accountSettings: credential };
+      t.match(await failureOf(t, connect(server, login, transport), 'login'), /certificate/, name);
+    }
+    const transport = plugin.open(realDeps);
+    const bad = { accountSettings: await certified('again', await key('stranger-2')) };
+    await failureOf(t, connect(server, bad, transport), 'login');
+    t.match(await failureOf(t, connect(server, bad, transport), 'login'), /refused before/);
+
+    const hostKey = join(server.folder, 'host_ed25519');
+    await run('ssh-keygen', ['-q', '-s', authority, '-I', 'host', '-h', '-n', '127.0.0.1', `${hostKey}.pub`]);
+    const vouched = await start(t, { config: [`HostCertificate ${hostKey}-cert.pub`, `HostKey ${hostKey}`] });
+    const knownHosts = join(vouched.folder, 'authorities');
+    await writeFile(knownHosts, `@cert-authority [127.0.0.1]:* ${await readFile(`${authority}.pub`, 'utf8')}`);
+    await using known = await connect(vouched, { settings: { knownHosts } });
+    t.ok(known, 'a host certificate is taken for a known host');
+  });
+
+  t.test('openssh: an agent, with a key that only it can open', async (t) => {
+    const encrypted = join(sshd.folder, 'encrypted');
+    await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', 'correct horse', '-f', encrypted]);
+    await writeFile(join(sshd.folder, 'authorized_keys'), await readFile(`${encrypted}.pub`), { flag: 'a' });
+    const socket = join(sshd.folder, 'agent');
+    const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' });
+    t.teardown(() => agent.kill());
+    const askpass = join(sshd.folder, 'askpass');
+    await writeFile(askpass, '#!/bin/sh\necho "correct horse"\n');
+    await chmod(askpass, 0o755);
+    const env = { ...process.env, SSH_AUTH_SOCK: socket, SSH_ASKPASS: askpass, SSH_ASKPASS_REQUIRE: 'force' };
+    t.ok(
+      await until(() =>
+        run('ssh-add', ['-q', encrypted], { env }).then(
+          () => true,
+          () => false,
+        ),
+      ),
+    );
+    process.env.TEST_OPENSSH_AGENT = socket;
+    await using session = await connect(sshd, { accountSettings: { agent: 'env:TEST_OPENSSH_AGENT' } });
+    t.ok(session);
+    t.match(await failureOf(t, connect(sshd, { accountSettings: { key: encrypted } }), 'login'), /passphrase|key/);
+    t.match(
+      await failureOf(t, connect(sshd, { accountSettings: { agent: 'env:NO_SUCH_AGENT' } }), 'login'),
+      /NO_SUCH_AGENT/,
+    );
+  });
+
+  t.test('openssh: hosts that are not known, not there or not SSH are told apart', async (t) => {
+    const other = await start(t);
+    t.match(
+      await failureOf(t, connect(sshd, { settings: { knownHosts: other.knownHosts } }), 'host-key'),
+      /Compare its fingerprint/,
+    );
+    const wrong = join(sshd.folder, 'wrong_hosts');
+    const key = await readFile(join(other.folder, 'host_ed25519.pub'), 'utf8');
+    await writeFile(wrong, `[127.0.0.1]:${sshd.port} ${key}`);
+    await failureOf(t, connect(sshd, { settings: { knownHosts: wrong } }), 'host-key');
+    t.match(await failureOf(t, connect(sshd, { settings: { port: 1 } }), 'unreachable'), /refused.*Is sshd running/);
+    await using proxy = await FaultProxy.start({ port: sshd.port });
+    proxy.hang();
+    const settings = { port: proxy.port, connectTimeout: '1s' };
+    t.match(await failureOf(t, connect(sshd, { settings }), 'unreachable'), /tim(?:ed|eout)/);
+    const stop = new AbortController();
+    const connecting = plugin.open(realDeps).connect(targetOn(sshd, { settings: { port: proxy.port } }), stop.signal);
+    stop.abort();
+    await failureOf(t, connecting, 'aborted');
+    t.match(
+      await failureOf(t, connect(sshd, { settings: { program: '/no/such/ssh' } }), 'protocol'),
+      /\/no\/such\/ssh/,
+    );
+  });
+
+  t.test('openssh: the user’s own config is not read, the target’s is', async (t) => {
+    const config = join(sshd.folder, 'ssh_config');
+    await writeFile(
+      config,
+      `Host 127.0.0.1\n  Port ${sshd.port}\n  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n`,
+    );
+    const settings = { port: undefined, config };
+    await using session = await connect(sshd, { settings });
+    t.ok(session, 'the port of the config');
+    const other = await start(t);
+    const loose = { ...settings, knownHosts: other.knownHosts };
+    await failureOf(t, connect(sshd, { settings: loose }), 'host-key');
+    await writeFile(config, 'NoSuchOption yes\n');
+    t.match(await failureOf(t, connect(sshd, { settings }), 'protocol'), /Bad configuration option/);
+  });
+
+  t.test('openssh: a connection that is lost is lost for all that go over it, and its outcome unknown', async (t) => {
+    await using proxy = await FaultProxy.start({ port: sshd.port });
+    const knownHosts = join(sshd.folder, 'proxy_hosts');
+    const key = await readFile(join(sshd.folder, 'host_ed25519.pub'), 'utf8');
+    await writeFile(knownHosts, `[127.0.0.1]:${proxy.port} ${key}`);
+    const session = await connect(sshd, { settings: { port: proxy.port, knownHosts } });
+    const running = [exec(session, ['/bin/sleep', '765431']), exec(session, ['/bin/sleep', '765431'])];
+    t.ok(await until(async () => (await processesWith('765431')).length === 2));
+    proxy.drop();
+    for (const work of running) t.match(await failureOf(t, work, 'lost'), /may have run.*unknown/);
+    await failureOf(t, exec(session, ['/bin/true']), 'lost');
+    for (const pid of await processesWith('765431')) process.kill(pid, 'SIGKILL');
+    await session[Symbol.asyncDispose]();
+  });
+
+  t.test('openssh: nothing is left behind, and a channel that is not there is refused', async (t) => {
+    await using session = await connect(sshd);
+    t.match(await failureOf(t, exec(session, ['/bin/true'], { channel: 'shell' }), 'not-started'), /transport ssh/);
+    t.equal((await exec(session, ['/bin/sh', '-c', 'exit 255'])).exit.kind, 'code');
+    await session[Symbol.asyncDispose]();
+    t.same(await folders(), before, 'no socket, no folder');
+  });
+});
+
+t.test('openssh: settings: paths and references, never secrets', (t) => {
+  t.ok(opensshAccount.safeParse({ key: 'id', certificate: 'id-cert.pub' }).success);
+  t.ok(opensshAccount.safeParse({ key: 'id', agent: true }).success);
+  for (const account of [{}, { certificate: 'x' }, { password: 'env:X' }, { agent: 'hunter2' }])
+    t.notOk(opensshAccount.safeParse(account).success, JSON.stringify(account));
+  for (const jump of ['-oProxyCommand=x', 'a b', '`id`', '$(id)'])
+    t.notOk(opensshSettings.safeParse({ knownHosts: 'k', jump }).success, jump);
+  t.ok(opensshSettings.safeParse({ knownHosts: 'k', jump: 'me@gw:22,gw2' }).success);
+  t.end();
+});
