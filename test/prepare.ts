@@ -1,6 +1,7 @@
 /** Before the tests: installs what they need from Debian and PyPI. Where it may not, says so; the tests that need it are then skipped. */
 import { ensurePackages, LAB_PACKAGES } from '../lab/range/packages.ts';
 import { LabRefused } from '../lab/range/refused.ts';
+import { findStandIns } from '../lab/range/stand-ins.ts';
 import { buildKerberosPackage } from './adapters/transports/winrm-peers/kerberos-package.ts';
 import { installPythonPackages } from './python-packages.ts';
 
@@ -18,7 +19,8 @@ const log = (line: string): void => {
 };
 
 try {
-  await ensurePackages([...packages, ...winrmPeers, ...kerberosPeers], log);
+  const standIns = (await findStandIns()).flatMap((standIn) => standIn.packages);
+  await ensurePackages([...packages, ...winrmPeers, ...kerberosPeers, ...standIns], log);
 } catch (error) {
   if (!(error instanceof LabRefused)) throw error;
   process.stderr.write(`${error.message}\nThe tests that need them will be skipped.\n`);

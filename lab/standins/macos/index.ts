@@ -11,7 +11,7 @@ const { name, account, uid, gid, port } = macHost;
 const SETUP_SCRIPT = path.join(import.meta.dirname, 'setup.sh');
 const SENSOR = path.join(import.meta.dirname, 'sensor/main.ts');
 
-/** The macOS stand-in: Debian's zsh, Python and sshd under a Mac's paths, with launchd and the sensors of a Mac; see README.md. */
+/** The macOS stand-in: Debian's zsh, Python and sshd under a Mac's paths, with launchd and the sensors of a Mac; see docs/lab.md. */
 const macos: StandIn = {
   name,
   platform: 'macos',
