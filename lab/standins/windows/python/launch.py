@@ -76,6 +76,7 @@ def shape(spec):
     platform.platform = lambda aliased=False, terse=False: 'Windows-10-10.0.20348-SP0'
     socket.gethostname = lambda: spec['host']
     pathlib._WindowsFlavour.is_supported = True
+    shutil._copyxattr = lambda *args, **options: None
     win_children.install(spec['bridge'], spec['python'], spec['door'])
     for name in ('fork', 'forkpty', 'getuid', 'geteuid', 'getgid', 'getegid', 'getgroups', 'uname', 'setsid', 'killpg',
                  'getpgid', 'setuid', 'setgid', 'chroot', 'mkfifo', 'mknod', 'openpty', 'nice', 'sysconf', 'kill'):

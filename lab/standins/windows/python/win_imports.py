@@ -58,6 +58,13 @@ class _OnDrive:
         exec(self.get_code(module.__name__), module.__dict__)
 
 
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name in ABSENT:
+            raise ModuleNotFoundError('No module named %r' % name, name=name)
+        return None
+
+
 class Finder:
     def find_spec(self, name, path=None, target=None):
         for entry in sys.path if path is None else path:
@@ -74,6 +81,8 @@ class Finder:
         if spec.submodule_search_locations is not None:
             spec.submodule_search_locations = [win_paths.to_windows(one) for one in spec.submodule_search_locations]
         if spec.origin is None or not spec.has_location:
+            return spec
+        if isinstance(spec.loader, machinery.ExtensionFileLoader):
             return spec
         is_stdlib = spec.origin.startswith(win_paths.STDLIB + '/')
         spec.origin = win_paths.to_windows(spec.origin)
@@ -110,7 +119,7 @@ def _cache_from_source(path, debug_override=None, *, optimization=None):
 
 def install():
     kept_finders = [finder for finder in sys.meta_path if finder is not machinery.PathFinder]
-    sys.meta_path[:] = [*kept_finders, Finder()]
+    sys.meta_path[:] = [Absent(), *kept_finders, Finder()]
     functions = {name: getattr(os, name) for name in ('stat', 'open', 'replace', 'unlink', 'mkdir', 'listdir')}
     external._os = _Through(external._os, functions)
     opened = lambda path, *mode: open(path, *(mode or ('rb',)))
@@ -118,4 +127,4 @@ def install():
         external._io._module.FileIO(file, mode) if isinstance(file, int) else open(file, mode + 'b'))})
     importlib.util.cache_from_source = _cache_from_source
     for name in ABSENT:
-        sys.modules[name] = None
+        sys.modules.pop(name, None)

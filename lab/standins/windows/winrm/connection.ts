@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { TLSSocket } from 'node:tls';
 import { NtlmAcceptor } from '../ntlm/acceptor.ts';
 import type { ChannelBindingRule } from '../ntlm/acceptor.ts';
@@ -95,7 +96,7 @@ export class Connection {
 
   #basic(value: string): Admission {
     if (!this.#auth.basic || (!this.isEncrypted && !this.#auth.allowUnencrypted)) return { kind: 'refused' };
-    const text = Buffer.from(value, 'base64').toString('utf8');
+    const text = basicText(Buffer.from(value, 'base64'));
     const [user, password] = [text.slice(0, text.indexOf(':')), text.slice(text.indexOf(':') + 1)];
     const name = user.replace(/^(?:\.|[^\\]*)\\/, '');
     const account = this.#machine.accounts.find(name);
@@ -125,4 +126,9 @@ export class Connection {
     this.#machine.events.refused(user, this.#peer);
     return { kind: 'refused' };
   }
+}
+
+/** Clients send UTF-8 (RFC 7617) or, older ones, Latin-1. */
+function basicText(bytes: Buffer): string {
+  return isUtf8(bytes) ? bytes.toString('utf8') : bytes.toString('latin1');
 }

@@ -49,7 +49,9 @@ export class Listener {
     const { tls, auth } = options;
     this.#bindingHash = tls === undefined ? new Uint8Array() : channelBindingHash(new X509Certificate(tls.cert).raw);
     const answer: RequestListener = (request, response) => {
-      this.#answer(request, response).catch(() => {
+      this.#answer(request, response).catch((error: unknown) => {
+        // A client that goes away in the middle of its request is no news.
+        if (!response.destroyed) process.stderr.write(`${String((error as Error).stack)}\n`);
         response.destroy();
       });
     };
