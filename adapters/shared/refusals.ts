@@ -34,33 +34,40 @@ export class Refusals {
       });
       state = this.#states.get(credential);
     }
+    this.check(credential, host);
+    return state === undefined ? this.#first(credential, host, login) : this.watch(credential, host, login);
+  }
+
+  /** Throws {@link TransportFailure} `login` when `credential` was refused before. */
+  check(credential: string, host: string): void {
+    const state = this.#states.get(credential);
     if (state?.is === 'refused')
       throw new TransportFailure(
         'login',
         `no login to ${host}: ${credential} was refused before, by ${state.by}, and is not tried again in this run`,
       );
-    return state === undefined ? this.#first(credential, host, login) : this.#again(credential, host, login);
+  }
+
+  /** Does what needs no login, but may turn out to: a refusal is remembered, one that was before does not matter. */
+  async watch<T>(credential: string, host: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof LoginRefused) this.#states.set(credential, { is: 'refused', by: host });
+      throw error;
+    }
   }
 
   async #first<T>(credential: string, host: string, login: () => Promise<T>): Promise<T> {
     const { promise, resolve } = Promise.withResolvers<undefined>();
     this.#states.set(credential, { is: 'trying', over: promise });
     try {
-      const result = await this.#again(credential, host, login);
+      const result = await this.watch(credential, host, login);
       this.#states.set(credential, { is: 'accepted' });
       return result;
     } finally {
       if (this.#states.get(credential)?.is === 'trying') this.#states.delete(credential);
       resolve(undefined);
-    }
-  }
-
-  async #again<T>(credential: string, host: string, login: () => Promise<T>): Promise<T> {
-    try {
-      return await login();
-    } catch (error) {
-      if (error instanceof LoginRefused) this.#states.set(credential, { is: 'refused', by: host });
-      throw error;
     }
   }
 }

@@ -33,7 +33,7 @@ class WinrmTransport implements Transport {
     const options: ConnectionOptions = {
       endpoint,
       login,
-      tls: await this.#tls(target.id, settings, accountSettings),
+      tls: await this.#tls(target.id, account.name, credential, settings, accountSettings),
       channelBinding: settings.channelBinding,
       connectTimeoutMs: parseDuration(settings.connectTimeout) ?? 0,
       workstation: 'DETPROOF',
@@ -65,12 +65,13 @@ class WinrmTransport implements Transport {
   ): { readonly login: Login; readonly credential: string } {
     switch (auth) {
       case 'negotiate':
-      case 'basic':
+      case 'basic': {
         if (password === undefined) throw incomplete(target, user, `auth ${auth} needs a password (a reference to it)`);
-        return {
-          login: { kind: auth, user, password: async () => withoutLineEnd(await this.#secret(target, user, password)) },
-          credential: `password ${password} as ${user}`,
-        };
+        const credential = `password ${password} as ${user}`;
+        const read = async (): Promise<Uint8Array> =>
+          withoutLineEnd(await this.#secret(target, user, password, credential));
+        return { login: { kind: auth, user, password: read }, credential };
+      }
       case 'certificate':
         if (key === undefined) throw incomplete(target, user, 'auth certificate needs a certificate and its key');
         return { login: { kind: auth }, credential: `key ${key} as ${user}` };
@@ -79,7 +80,13 @@ class WinrmTransport implements Transport {
     }
   }
 
-  async #tls(target: string, settings: WinrmSettings, { certificate, key }: WinrmAccount): Promise<TlsOptions> {
+  async #tls(
+    target: string,
+    user: string,
+    credential: string,
+    settings: WinrmSettings,
+    { certificate, key }: WinrmAccount,
+  ): Promise<TlsOptions> {
     const { ca, fingerprint, insecureCertificate, tlsMaxVersion } = settings;
     return {
       ...(ca === undefined ? {} : { ca: await this.#file(target, ca) }),
@@ -87,11 +94,13 @@ class WinrmTransport implements Transport {
       ...(insecureCertificate === undefined ? {} : { insecure: insecureCertificate }),
       ...(tlsMaxVersion === undefined ? {} : { maxVersion: tlsMaxVersion }),
       ...(certificate === undefined ? {} : { clientCertificate: await this.#file(target, certificate) }),
-      ...(key === undefined ? {} : { clientKey: () => this.#secret(target, 'the certificate', key) }),
+      ...(key === undefined ? {} : { clientKey: () => this.#secret(target, user, key, credential) }),
     };
   }
 
-  async #secret(target: string, user: string, reference: string): Promise<Uint8Array> {
+  /** Connections log in again by themselves, so here is the last place to keep a refused credential from being tried. */
+  async #secret(target: string, user: string, reference: string, credential: string): Promise<Uint8Array> {
+    this.#refusals.check(credential, target);
     try {
       return await this.#deps.secrets.read(reference);
     } catch (cause) {

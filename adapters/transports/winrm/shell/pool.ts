@@ -9,10 +9,12 @@ export type PoolHost = {
   readonly target: string;
   readonly credential: string;
   readonly refusals: Refusals;
+  /** What it opens may log in again later; then it is to ask {@link Refusals.check} before it uses the credential. */
   readonly open: (signal: AbortSignal) => Promise<WinrmConnection>;
 };
 
-type Slot = { connection: WinrmConnection | undefined };
+/** `proven`: the host has taken its login, and a post went well. */
+type Slot = { connection: WinrmConnection | undefined; proven: boolean };
 
 /**
  * Connections to one account of one host. A Receive holds its connection until the host answers, so what happens meanwhile
@@ -37,16 +39,25 @@ export class ConnectionPool {
     const slot = await this.#take(limit.signal);
     const { refusals, credential, target } = this.#host;
     try {
+      const { connection } = slot;
+      if (connection !== undefined && slot.proven)
+        return await refusals.watch(credential, target, () => connection.post(soap, limit));
       // With the post inside, since Basic and certificates are only seen by the host with it.
-      return await refusals.guard(credential, target, limit.signal, async () => {
-        slot.connection ??= await this.#logins(() => this.#host.open(limit.signal));
+      const answer = await refusals.guard(credential, target, limit.signal, async () => {
+        slot.connection ??= await this.#logins(() => {
+          refusals.check(credential, target);
+          return this.#host.open(limit.signal);
+        });
         return slot.connection.post(soap, limit);
       });
+      slot.proven = true;
+      return answer;
     } catch (error) {
       // After these a connection is ended for good; after others it connects again by itself.
       if (!(error instanceof TransportFailure) || error.class === 'protocol' || error.class === 'login') {
         await slot.connection?.close();
         slot.connection = undefined;
+        slot.proven = false;
       }
       throw error;
     } finally {
@@ -61,11 +72,14 @@ export class ConnectionPool {
 
   async #take(signal: AbortSignal): Promise<Slot> {
     // The one used last: its connection is the least likely to have been closed by the host meanwhile.
-    const idle = this.#idle.pop();
+    const open = this.#idle.findLastIndex(({ connection }) => connection !== undefined);
+    const [idle] = this.#idle.splice(open, open < 0 ? 0 : 1);
     if (idle !== undefined) return idle;
+    const unopened = this.#idle.pop();
+    if (unopened !== undefined) return unopened;
     if (this.#room > 0 && this.#lifeline.broken === undefined) {
       this.#room -= 1;
-      const slot: Slot = { connection: undefined };
+      const slot: Slot = { connection: undefined, proven: false };
       this.#slots.add(slot);
       return slot;
     }
