@@ -156,8 +156,11 @@ const program = `import os, sys
 print(sys.argv[1], os.getuid(), os.getcwd(), sys.executable, sep="|")
 `;
 
-/** Types into a terminal with all its modes on, as a person's client asks for it; the keys may come in one go. */
-async function typing(lab: Lab, account: string, keys: readonly string[]): Promise<{ shown: string; rounds: number }> {
+/** Keys that are typed in one go, and what is shown before the next are; otherwise the next prompt. */
+type Typed = string | readonly [keys: string, shown: RegExp];
+
+/** Types into a terminal with all its modes on, as a person's client asks for it. */
+async function typing(lab: Lab, account: string, typed: readonly Typed[]): Promise<{ shown: string; rounds: number }> {
   const client = new Client();
   // ssh2 answers a round without prompts by itself.
   let rounds = 0;
@@ -178,13 +181,21 @@ async function typing(lab: Lab, account: string, keys: readonly string[]): Promi
         failed(error);
         return;
       }
-      const next = keys.values();
+      const next = typed.values();
+      let [seen, until] = ['', /~\] /];
       stream.on('close', ended);
       stream.on('data', (chunk: Buffer) => {
-        shown += chunk.toString('latin1');
+        const text = chunk.toString('latin1');
+        shown += text;
+        seen += text;
         // BusyBox asks where the cursor is.
-        if (chunk.includes('\x1b[6n')) stream.write('\x1b[1;20R');
-        if (/~\] (?:.\[6n)?$/s.test(shown)) stream.write(next.next().value ?? 'exit\r');
+        if (text.includes('\x1b[6n')) stream.write('\x1b[1;20R');
+        if (!until.test(seen)) return;
+        const step = next.next().value ?? 'exit\r';
+        // The editor shows its prompt again for some keys; a new one is on a line of its own.
+        const [keys, then] = typeof step === 'string' ? [step, /\n[^]*~\] /] : step;
+        [seen, until] = ['', then];
+        stream.write(keys);
       });
     });
   });
@@ -277,6 +288,7 @@ async function liveTests(t: Test, lab: Lab): Promise<void> {
       'for n in id bash sudo sftp-server esxcli vim-cmd python3 sha256sum; do which $n; done',
     );
     t.equal(asked.said, '/bin/esxcli\n/bin/vim-cmd\n/bin/python3\n/bin/sha256sum\n');
+    t.match((await sh(session, 'ps -c')).said, /^\d+ +\d+ +vmsyslogd /m);
     t.match((await sh(session, 'uname -a')).said, /^VMkernel lab-esxi 8\.0\.2 /);
     t.match(JSON.parse((await run(session, ['esxcli', '--formatter=json', 'system', 'version', 'get'])).said), {
       Product: 'VMware ESXi',
@@ -320,6 +332,9 @@ async function liveTests(t: Test, lab: Lab): Promise<void> {
       "python3 -c 'print(input()[::-1])'\rsecret answer\r",
       '\x1b[A\x1b[A\r',
       'echo never\x03',
+      'echo ab\x1b[D\x1b[3~c gone\x17\x01\x1b[12;120R\x1b[Cx\x08\x05\r',
+      ['cat /etc/hostn\t', /hostn[^]*ame/],
+      '\r',
       'sleep 1\recho later\r',
     ]);
     t.equal(rounds, 2, 'after the password comes a round without a prompt');
@@ -329,7 +344,16 @@ async function liveTests(t: Test, lab: Lab): Promise<void> {
       lines
         .filter(({ event: { action }, user }) => action === 'shell-command' && user?.name === 'ops')
         .map(({ process }) => process?.command_line),
-      ['echo one two', "python3 -c 'print(input()[::-1])'", 'echo one two', 'sleep 1', 'echo later', 'exit'],
+      [
+        'echo one two',
+        "python3 -c 'print(input()[::-1])'",
+        'echo one two',
+        'echo ac ',
+        'cat /etc/hostname ',
+        'sleep 1',
+        'echo later',
+        'exit',
+      ],
       shown,
     );
     t.match(await eventsWith(lab, "Session closed for 'ops' on /dev/char/pty/t"), [

@@ -21,17 +21,15 @@ class TypedLine:
         self.cursor = 0
         self.escape = None
         self.recalled = len(self.history)
-        self.completing = False
+        self.redrawn = None
 
     def key(self, byte):
         """Takes one byte that was typed; the line, when it is finished by this."""
-        self.completing = False
+        self.complete()
         if self.escape is not None:
             self.escape.append(byte)
-            done = bytes(self.escape) in ESCAPES
-            if done:
-                self.edit(ESCAPES[bytes(self.escape)])
-            if done or len(self.escape) > 5 or (len(self.escape) > 1 and chr(byte).isalpha()):
+            if self.escaped():
+                self.edit(ESCAPES.get(bytes(self.escape)))
                 self.escape = None
         elif byte in (0x0A, 0x0D):
             line = bytes(self.text)
@@ -48,12 +46,26 @@ class TypedLine:
             self.cursor += 1
         return None
 
+    def escaped(self):
+        """Whether the escape sequence is whole: ECMA-48, 5.4 for those that begin with a bracket."""
+        first, last = self.escape[0], self.escape[-1]
+        if first == 0x5B:
+            return len(self.escape) > 1 and 0x40 <= last <= 0x7E
+        return len(self.escape) == (2 if first == 0x4F else 1)
+
     def shown(self, output):
-        """Takes what the editor showed after the completion key: the rest of the one word that fits, else nothing that can be told."""
-        if self.completing and output and all(0x20 <= byte != 0x7F for byte in output):
-            self.text[self.cursor : self.cursor] = output
-            self.cursor += len(output)
-        self.completing = False
+        """Takes what the terminal shows."""
+        if self.redrawn is not None:
+            self.redrawn += output
+
+    def complete(self):
+        """After the completion key the editor has shown the line again, with the rest of what fits behind it."""
+        if self.redrawn is not None and self.cursor == len(self.text) > 0:
+            _, found, rest = self.redrawn.rpartition(bytes(self.text))
+            end = next((at for at, byte in enumerate(rest) if byte < 0x20), len(rest))
+            self.text += rest[:end] if found else b""
+            self.cursor = len(self.text)
+        self.redrawn = None
 
     def edit(self, what):
         text, at = self.text, self.cursor
@@ -84,7 +96,7 @@ class TypedLine:
         elif what == "forget":
             self.begin()
         elif what == "complete":
-            self.completing = True
+            self.redrawn = b""
         elif what in ("up", "down"):
             self.recalled = min(len(self.history), max(0, self.recalled + (1 if what == "down" else -1)))
             self.text = bytearray(self.history[self.recalled] if self.recalled < len(self.history) else b"")
