@@ -145,7 +145,7 @@ export async function listLabRules(): Promise<readonly string[]> {
 }
 
 /**
- * The lab's audit rules. Executions and connections of the lab's accounts, by uid and (for what runs set-uid) by login id;
+ * The lab's audit rules. Executions, connections and new files of the lab's accounts, by uid and (for what runs set-uid) by login id;
  * and every process made by them or by the lab's own daemons, so that a record's ppid can be tied to the parent's executable.
  * The daemons are matched by their copies in /run (`exe` compares inodes), so a machine's own sshd and cron leave no records.
  */
@@ -161,6 +161,8 @@ function labRules(): readonly string[] {
     add('execve,execveat', `-F auid=${uid}`, 'exec', all);
     for (const family of [2, 10]) add('connect', `-F uid=${uid} -F saddr_fam=${family}`, 'connect', all);
     add(FORKS, `-F uid=${uid} -F success=1`, 'fork', ['b64']);
+    // O_CREAT (fcntl.h) in the flags of openat(2), which is what every libc's open() calls.
+    add('openat', `-F uid=${uid} -F a2&64 -F success=1`, 'file', ['b64']);
   }
   for (const daemon of [runtimeFiles.sshd, runtimeFiles.cron]) {
     add('execve', `-F exe=${daemon}`, 'daemon', ['b64']);

@@ -51,12 +51,30 @@ export function socketAddress(saddr: string | undefined): SocketAddress | undefi
 
 /** System calls that are looked at, by the audit architecture (linux/audit.h) and the number it has there. */
 const systemCalls: Readonly<Record<string, Readonly<Record<number, SystemCall>>>> = {
-  c000003e: { 42: 'connect', 56: 'clone', 57: 'fork', 58: 'vfork', 59: 'execve', 322: 'execveat', 435: 'clone3' },
-  '40000003': { 2: 'fork', 11: 'execve', 120: 'clone', 190: 'vfork', 358: 'execveat', 362: 'connect', 435: 'clone3' },
-  c00000b7: { 203: 'connect', 220: 'clone', 221: 'execve', 281: 'execveat', 435: 'clone3' },
+  c000003e: {
+    42: 'connect',
+    257: 'openat',
+    56: 'clone',
+    57: 'fork',
+    58: 'vfork',
+    59: 'execve',
+    322: 'execveat',
+    435: 'clone3',
+  },
+  '40000003': {
+    295: 'openat',
+    2: 'fork',
+    11: 'execve',
+    120: 'clone',
+    190: 'vfork',
+    358: 'execveat',
+    362: 'connect',
+    435: 'clone3',
+  },
+  c00000b7: { 56: 'openat', 203: 'connect', 220: 'clone', 221: 'execve', 281: 'execveat', 435: 'clone3' },
 };
 
-export type SystemCall = 'connect' | 'clone' | 'clone3' | 'fork' | 'vfork' | 'execve' | 'execveat';
+export type SystemCall = 'connect' | 'openat' | 'clone' | 'clone3' | 'fork' | 'vfork' | 'execve' | 'execveat';
 
 /** The system call of a SYSCALL record; undefined for one that is not looked at. */
 export function systemCall(record: AuditRecord): SystemCall | undefined {

@@ -50,7 +50,7 @@ export class AuditNormaliser {
     const host = this.#hosts.hostOf(decodeNumber(syscall.fields.get('auid')), decodeNumber(syscall.fields.get('uid')));
     if (host === undefined) return undefined;
     if (isExec(call.call)) return call.succeeded ? this.#execution(call, host) : undefined;
-    return call.call === 'connect' ? this.#connection(call, host) : undefined;
+    return call.call === 'connect' ? this.#connection(call, host) : this.#creation(call, host);
   }
 
   #learn({ call, pid, ppid, image, syscall, event, succeeded }: Call): void {
@@ -60,7 +60,7 @@ export class AuditNormaliser {
       const cwd = cwdOf(event);
       const started = { ...image, ...(args.length > 0 && { args }), ...(cwd !== undefined && { cwd }) };
       this.#processes.executed(pid, ppid, started, event.timeMs);
-    } else if (call !== 'connect') {
+    } else if (call !== 'connect' && call !== 'openat') {
       const child = decodeNumber(syscall.fields.get('exit'));
       if (child === undefined || child <= 0 || isThread(call, syscall)) return;
       this.#processes.forked(pid, image, child, event.timeMs);
@@ -110,6 +110,27 @@ export class AuditNormaliser {
           : undefined,
         error: call.succeeded || exit === undefined ? undefined : { code: String(exit) },
       }),
+    });
+  }
+
+  /** A file that an open made; of one that was there already the kernel says NORMAL. */
+  #creation(call: Call, host: SiemHost): CollectedEvent | undefined {
+    if (call.call !== 'openat' || !call.succeeded) return undefined;
+    const record = call.event.records.find(
+      ({ type, fields }) => type === 'PATH' && fields.get('nametype') === 'CREATE',
+    );
+    const name = decodeText(record?.fields.get('name'));
+    if (name === undefined) return undefined;
+    return this.#event(call, host, {
+      event: {
+        dataset: 'auditd.path',
+        category: ['file'],
+        type: ['creation'],
+        action: 'opened-file',
+        outcome: 'success',
+      },
+      started: this.#startedAs(call),
+      rest: { file: { path: path.posix.resolve(cwdOf(call.event) ?? '/', name) } },
     });
   }
 

@@ -10,6 +10,7 @@ export type EcsEvent = {
     readonly dataset:
       | 'auditd.execve'
       | 'auditd.connect'
+      | 'auditd.path'
       | 'syslog'
       | 'esxi.auth'
       | 'esxi.shell'

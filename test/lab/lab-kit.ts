@@ -31,8 +31,8 @@ export class Lab {
   inventory(name = 'inventory.yaml', change: (text: string) => string = (text) => text): string {
     const text = readFileSync(join(project, 'inventory.yaml'), 'utf8')
       .replaceAll('out/lab', this.stateDir)
-      .replace(/within: 10s/, 'within: 3s')
-      .replace(/observeFor: 15s/, 'observeFor: 5s');
+      .replace(/within: 20s/, 'within: 3s')
+      .replace(/observeFor: 25s/, 'observeFor: 5s');
     const file = join(this.folder, name);
     writeFileSync(file, change(text));
     return file;

@@ -50,7 +50,7 @@ t.test('run: the whole library on the real lab', async (t) => {
   await withLab(t, async (lab) => {
     // The inventory as it comes, but for where the lab is: this is what the demo runs.
     const inventory = lab.inventory('demo.yaml', (text) =>
-      text.replace('within: 3s', 'within: 10s').replace('observeFor: 5s', 'observeFor: 15s'),
+      text.replace('within: 3s', 'within: 20s').replace('observeFor: 5s', 'observeFor: 25s'),
     );
     const before = await targetState();
     const { report, exitCode, stdout, path } = await lab.run('*', { inventory, args: [] });
