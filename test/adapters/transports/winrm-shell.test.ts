@@ -251,6 +251,29 @@ t.test('winrm shell: a quota of operations: the shell is made anew and the comma
   }
 });
 
+t.test('winrm shell: a host without room for another shell: the command waits for one of ours', async (t) => {
+  const { server, session } = await scripted(t);
+  const released = Promise.withResolvers<undefined>();
+  server.queue('Receive', async () => {
+    await released.promise;
+    return received([], 0);
+  });
+  server.queue('Create', fault(2_150_859_173), fault(2_150_859_236));
+  const first = run(session);
+  await until(() => server.actions().includes('Receive'));
+  const others = [run(session), run(session)];
+  await until(() => server.actions().filter((action) => action === 'Create').length === 3);
+  released.resolve(undefined);
+  for (const outcome of await Promise.all([first, ...others])) t.match(outcome.exit, { kind: 'code', code: 0 });
+  await session[Symbol.asyncDispose]();
+  server.queue('Create', fault(2_150_859_173));
+  t.match(
+    await failureOf(t, open(server), 'not-started'),
+    /raise MaxShellsPerUser/,
+    'of nobody else’s shells it is told',
+  );
+});
+
 t.test('winrm shell: a shell that the host forgot while it was idle is replaced', async (t) => {
   const { server, session } = await scripted(t);
   await run(session);

@@ -5,6 +5,8 @@ export const codes = {
   /** Shell or command is not known (any more). */
   unexpectedSelectors: 2_150_858_843,
   invalidSelectors: 2_150_858_813,
+  maxShells: 2_150_859_173,
+  maxShellsPerPlugin: 2_150_859_236,
   maxOperations: 2_150_859_174,
   maxOperationsPerPlugin: 2_150_859_240,
   noSuchFolder: 2_147_942_667,

@@ -102,8 +102,9 @@ export class WinrmSession implements Session {
     const startedAt = clock.now();
     const started = await this.#shells.start(sent, command.cwd, limit.signal);
     const running = new RunningCommand(started, limit.outputCap ?? outputCap);
-    const exit = await running.toEnd(stdin, limit);
-    await this.#shells.giveBack(started.shell, running.clean && command.cwd === undefined);
+    const exit = await running.toEnd(stdin, limit).finally(async () => {
+      await this.#shells.giveBack(started.shell, running.clean && command.cwd === undefined);
+    });
     return {
       exit,
       stdout: running.stdout.bytes(),

@@ -1,4 +1,5 @@
 import { TransportFailure } from '../../../../runner/ports.ts';
+import { Lifeline } from '../../../shared/lifeline.ts';
 import { WsmanFault } from './fault.ts';
 import { codes } from './fault-codes.ts';
 import { isUnknown, RemoteShell } from './remote-shell.ts';
@@ -17,6 +18,8 @@ export type Started = { readonly shell: RemoteShell; readonly commandId: string 
 export class Shells {
   readonly #wsman: Wsman;
   readonly #idle: { readonly shell: RemoteShell; readonly since: number }[] = [];
+  #inUse = 0;
+  #released = Promise.withResolvers<undefined>();
 
   constructor(wsman: Wsman) {
     this.#wsman = wsman;
@@ -37,7 +40,7 @@ export class Shells {
     } catch (error) {
       if (!(error instanceof WsmanFault) || !wasRefused(error)) throw error;
       await this.close();
-      return this.#try(line, await this.#create(cwd, signal));
+      return this.#try(line, await this.#lease(cwd, signal));
     }
   }
 
@@ -45,6 +48,7 @@ export class Shells {
   async giveBack(shell: RemoteShell, reusable: boolean): Promise<void> {
     if (reusable && shell.commands < commandsPerShell) this.#keep(shell);
     else await shell.delete();
+    this.#release();
   }
 
   /** Closes those that nobody uses. */
@@ -56,13 +60,39 @@ export class Shells {
     this.#idle.push({ shell, since: performance.now() });
   }
 
+  #release(): void {
+    this.#inUse -= 1;
+    this.#released.resolve(undefined);
+    this.#released = Promise.withResolvers();
+  }
+
+  /** A host that has no room for another shell is asked again when one of ours is free; it is not asked for more than it has. */
   async #lease(cwd: string | undefined, signal: AbortSignal): Promise<RemoteShell> {
-    if (cwd !== undefined) return this.#create(cwd, signal);
+    for (;;) {
+      const { promise: released } = this.#released;
+      this.#inUse += 1;
+      try {
+        return (cwd === undefined ? await this.#fromIdle() : undefined) ?? (await this.#create(cwd, signal));
+      } catch (error) {
+        this.#inUse -= 1;
+        if (!(error instanceof WsmanFault) || !hasNoRoom(error)) throw error;
+        if (this.#idle.length > 0) await this.close();
+        else if (this.#inUse === 0) throw error;
+        else
+          await new Lifeline().wait<undefined>((resolve) => void released.then(resolve), {
+            signal,
+            stopped: () => new TransportFailure('aborted', `stopped before ${this.#wsman.target} had room for a shell`),
+          });
+      }
+    }
+  }
+
+  async #fromIdle(): Promise<RemoteShell | undefined> {
     for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
       if (performance.now() - idle.since < staleAfterMs) return idle.shell;
       await idle.shell.delete();
     }
-    return this.#create(undefined, signal);
+    return undefined;
   }
 
   async #create(cwd: string | undefined, signal: AbortSignal): Promise<RemoteShell> {
@@ -80,6 +110,7 @@ export class Shells {
       return { shell, commandId: await shell.command(line) };
     } catch (error) {
       const closed = await shell.delete();
+      this.#release();
       if (!(error instanceof TransportFailure) || !mayHaveStarted(error)) throw error;
       throw new TransportFailure('lost', outcomeUnknown(error, closed, 'whether the command was started'), {
         cause: error,
@@ -91,6 +122,10 @@ export class Shells {
 function wasRefused(fault: WsmanFault): boolean {
   const quota = fault.code === codes.maxOperations || fault.code === codes.maxOperationsPerPlugin;
   return quota || (fault.action === 'Command' && isUnknown(fault));
+}
+
+function hasNoRoom({ code }: WsmanFault): boolean {
+  return code === codes.maxShells || code === codes.maxShellsPerPlugin;
 }
 
 /** After other failures the host had not got the whole request, or has said that it did not act on it. */
