@@ -136,16 +136,16 @@ export function verdicts(report: RunReport, target: string): readonly string[] {
     .flatMap(({ assessments }) => assessments.map(({ verdict }) => verdict));
 }
 
-/** Brings a lab up for `work` and takes it down again, whatever happens. Skipped, with the reason, where there can be none. */
+/** Brings a lab up, without stand-ins unless `standIns` names some or says all, for `work` and takes it down again, whatever happens. Skipped, with the reason, where there can be none. */
 export async function withLab(
   t: Test,
   work: (lab: Lab) => Promise<void>,
-  own: Pick<UpOptions, 'standIns'> = {},
+  { standIns = [] }: { readonly standIns?: NonNullable<UpOptions['standIns']> | 'all' } = {},
 ): Promise<void> {
   await turn();
   using lab = new Lab(mkdtempSync(join(tmpdir(), 'lab-test-')));
   try {
-    await up({ stateDir: lab.stateDir, waitMs: labWaitMs, tied: true, ...own });
+    await up({ stateDir: lab.stateDir, waitMs: labWaitMs, tied: true, ...(standIns !== 'all' && { standIns }) });
   } catch (error) {
     if (!(error instanceof LabRefused)) throw error;
     requirement(t, 'the lab', error.message);

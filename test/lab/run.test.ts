@@ -47,74 +47,82 @@ function excerpt(summary: string): string {
 }
 
 t.test('run: the whole library on the real lab', async (t) => {
-  await withLab(t, async (lab) => {
-    // The inventory as it comes, but for where the lab is: this is what the demo runs.
-    const inventory = lab.inventory('demo.yaml', (text) =>
-      text.replace('within: 3s', 'within: 20s').replace('observeFor: 5s', 'observeFor: 25s'),
-    );
-    const before = await targetState();
-    const { report, exitCode, stdout, path } = await lab.run('*', { inventory, args: [] });
-    const told = report.executions.flatMap(({ plan, assessments }) =>
-      assessments.map((one) => ({ id: plan.id, ...one })),
-    );
+  await withLab(
+    t,
+    async (lab) => {
+      // The inventory as it comes, but for where the lab is: this is what the demo runs.
+      const inventory = lab.inventory('demo.yaml', (text) =>
+        text.replace('within: 3s', 'within: 20s').replace('observeFor: 5s', 'observeFor: 25s'),
+      );
+      const before = await targetState();
+      const { report, exitCode, stdout, path } = await lab.run('*', { inventory, args: [] });
+      const told = report.executions.flatMap(({ plan, assessments }) =>
+        assessments.map((one) => ({ id: plan.id, ...one })),
+      );
 
-    t.equal(exitCode, 0, stdout);
-    t.same(
-      told
-        .filter(({ score }) => score === 'worse' || score === 'inconclusive')
-        .map(({ id, sentence }) => `${id}: ${sentence}`),
-      [],
-    );
-    t.same(report.leftBehind, []);
-    t.same(await targetState(), before, 'nothing is left on the targets');
+      t.equal(exitCode, 0, stdout);
+      t.same(
+        told
+          .filter(({ score }) => score === 'worse' || score === 'inconclusive')
+          .map(({ id, sentence }) => `${id}: ${sentence}`),
+        [],
+      );
+      t.same(report.leftBehind, []);
+      t.same(await targetState(), before, 'nothing is left on the targets');
 
-    const plans = report.executions.map(({ plan }) => plan);
-    const ids = (purpose: string): number =>
-      new Set(plans.filter((plan) => plan.purpose === purpose).map(({ scenario }) => scenario)).size;
-    t.ok(ids('emulation') >= 12, 'at least 12 emulations');
-    t.ok(ids('twin') >= 4, 'at least 4 twins');
-    for (const element of ['ScriptDir', 'ScheduledContext', 'NetworkActivity'])
+      const plans = report.executions.map(({ plan }) => plan);
+      const ids = (purpose: string): number =>
+        new Set(plans.filter((plan) => plan.purpose === purpose).map(({ scenario }) => scenario)).size;
+      t.ok(ids('emulation') >= 12, 'at least 12 emulations');
+      t.ok(ids('twin') >= 4, 'at least 4 twins');
+      for (const element of ['ScriptDir', 'ScheduledContext', 'NetworkActivity'])
+        t.ok(
+          plans.some((plan) => plan.element === element && plan.purpose === 'emulation'),
+          element,
+        );
+      for (const step of ['renamed', 'symlink', 'shebang'] as const)
+        t.ok(
+          plans.some((plan) => plan.steps.some(({ interpreter }) => interpreter === step)),
+          step,
+        );
+      for (const step of ['-c', 'stdin', 'module', 'zipapp'] as const)
+        t.ok(
+          plans.some((plan) => plan.steps.some(({ invocation }) => invocation === step)),
+          step,
+        );
       t.ok(
-        plans.some((plan) => plan.element === element && plan.purpose === 'emulation'),
-        element,
+        told.some(({ expect, verdict }) => expect.stance === 'known-gap' && verdict === 'logged'),
+        'an honest known gap',
       );
-    for (const step of ['renamed', 'symlink', 'shebang'] as const)
+      const detected = told.filter(({ verdict }) => verdict === 'detected');
       t.ok(
-        plans.some((plan) => plan.steps.some(({ interpreter }) => interpreter === step)),
-        step,
+        detected.every(({ facts }) => facts.attributed.is === 'yes' && facts.attributed.evidence[0].grade === 'exact'),
+        'exactly attributed',
       );
-    for (const step of ['-c', 'stdin', 'module', 'zipapp'] as const)
-      t.ok(
-        plans.some((plan) => plan.steps.some(({ invocation }) => invocation === step)),
-        step,
-      );
-    t.ok(
-      told.some(({ expect, verdict }) => expect.stance === 'known-gap' && verdict === 'logged'),
-      'an honest known gap',
-    );
-    const detected = told.filter(({ verdict }) => verdict === 'detected');
-    t.ok(
-      detected.every(({ facts }) => facts.attributed.is === 'yes' && facts.attributed.evidence[0].grade === 'exact'),
-      'exactly attributed',
-    );
 
-    t.same(runProblems(readFileSync(join(path, 'run.json'), 'utf8'), 'run.json'), [], 'run.json is as its schema says');
-    const { records, head } = await readJournal(join(path, 'journal.jsonl'));
-    t.equal(head.headSha256, report.run.journal.headSha256);
-    t.equal(records.length, report.run.journal.lines);
-
-    const shown = excerpt(stdout.slice(0, stdout.indexOf('\nReport ')).trimEnd());
-    const text = readFileSync(readme, 'utf8');
-    if (process.env['UPDATE_README'] !== undefined)
-      writeFileSync(
-        readme,
-        text.replace(block, (_, open: string, close: string) => `${open}\n\`\`\`\n${shown}\n\`\`\`\n\n${close}`),
+      t.same(
+        runProblems(readFileSync(join(path, 'run.json'), 'utf8'), 'run.json'),
+        [],
+        'run.json is as its schema says',
       );
-    const quoted = block.exec(readFileSync(readme, 'utf8'))?.[0] ?? '';
-    t.equal(
-      still(quoted.split('```')[1]?.trim() ?? ''),
-      still(shown),
-      'the README shows what such a run prints (UPDATE_README=1 writes it anew)',
-    );
-  });
+      const { records, head } = await readJournal(join(path, 'journal.jsonl'));
+      t.equal(head.headSha256, report.run.journal.headSha256);
+      t.equal(records.length, report.run.journal.lines);
+
+      const shown = excerpt(stdout.slice(0, stdout.indexOf('\nReport ')).trimEnd());
+      const text = readFileSync(readme, 'utf8');
+      if (process.env['UPDATE_README'] !== undefined)
+        writeFileSync(
+          readme,
+          text.replace(block, (_, open: string, close: string) => `${open}\n\`\`\`\n${shown}\n\`\`\`\n\n${close}`),
+        );
+      const quoted = block.exec(readFileSync(readme, 'utf8'))?.[0] ?? '';
+      t.equal(
+        still(quoted.split('```')[1]?.trim() ?? ''),
+        still(shown),
+        'the README shows what such a run prints (UPDATE_README=1 writes it anew)',
+      );
+    },
+    { standIns: 'all' },
+  );
 });
