@@ -142,7 +142,11 @@ export class Interpreter {
   async #command(text: string, streams: Streams): Promise<number> {
     const quoted = /^"([^"]*)"?(.*)$/s.exec(text);
     const [name, rest] = quoted === null ? splitName(text) : [quoted[1] ?? '', quoted[2] ?? ''];
-    if (name === '') return this.errorLevel;
+    if (name === '' || /^c:$/i.test(name)) return this.errorLevel;
+    if (/^[a-z]:$/i.test(name)) {
+      await streams.stderr.write(Buffer.from('The system cannot find the drive specified.\r\n'));
+      return 1;
+    }
     const builtin = quoted === null ? builtins.get(name.toLowerCase()) : undefined;
     if (builtin !== undefined) return builtin({ shell: this, args: rest, streams });
     const { process, machine } = this;

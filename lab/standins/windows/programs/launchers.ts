@@ -82,18 +82,32 @@ const startScript = new RegExp(
     String.raw`(?:(?:var\s+)?\w+\s*=\s*)?(?:WScript\.Quit\(\s*)?(?:${object}|(\w+))\.(Run|Exec)\(\s*(${literal})\s*(?:,\s*(\d+)\s*)?(?:,\s*(true|false|1|0)\s*)?\)\s*\)?\s*;?\s*$`,
 );
 
+/** A script that begins by putting its command together out of its arguments, with the command in the place of its name. */
+function filledIn(text: string, given: readonly string[]): string {
+  const [opening, list = ''] = /^\s*var (\w+) = WScript\.Arguments;\s*var \w+ = [^;]+;/.exec(text) ?? [];
+  if (opening === undefined) return text;
+  const [, name = '', parts = ''] = /var (\w+) = ([^;]+);$/.exec(opening) ?? [];
+  const command = parts
+    .split(' + ')
+    .map((part) =>
+      part.startsWith(`${list}(`) ? (given[Number(part.slice(list.length + 1, -1))] ?? '') : part.slice(1, -1),
+    )
+    .join('');
+  return text.slice(opening.length).replace(`(${name},`, () => `('${command.replaceAll('\\', '\\\\')}',`);
+}
+
 /** wscript.exe and cscript.exe: a script whose one statement is Run or Exec of WScript.Shell, with one command as its text. */
 export const wscript: Program = async (process, machine) => {
-  const file = splitLine(process.commandLine)
+  const [file, ...given] = splitLine(process.commandLine)
     .slice(1)
-    .find((word) => !word.startsWith('/'));
+    .filter((word) => !word.startsWith('//'));
   const windowsPath = machine.tree.resolve(file ?? '', process.cwd);
   if (file === undefined || !machine.tree.isFile(windowsPath)) {
     await process.err(`Input Error: Can not find script file "${windowsPath}".\r\n`);
     return 1;
   }
   const text = readFileSync(machine.tree.real(windowsPath) ?? '', 'utf8').replace(/^\s*\/\/.*$/gm, '');
-  const match = startScript.exec(text);
+  const match = startScript.exec(filledIn(text, given));
   if (match === null || match[1] !== match[2]) {
     await process.err(
       `The stand-in does not know this script: ${windowsPath}. It runs one command by WScript.Shell.\r\n`,

@@ -99,7 +99,7 @@ def shape(spec):
 
 def streams(encoding, unbuffered):
     win_paths.text_encoding = encoding
-    sys.stdin.reconfigure(encoding=encoding)
+    sys.stdin.reconfigure(encoding=encoding, newline=None)
     sys.stdout.reconfigure(encoding=encoding, newline='\r\n', write_through=unbuffered)
     sys.stderr.reconfigure(encoding=encoding, newline='\r\n', errors='backslashreplace')
 

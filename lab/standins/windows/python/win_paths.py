@@ -89,7 +89,7 @@ def _named(error, path):
 
 
 def _one(function):
-    def call(path, *args, **options):
+    def call(path='.', *args, **options):
         if options.get('dir_fd') is not None:
             return function(path, *args, **options)
         try:

@@ -15,6 +15,12 @@ export type Quotas = {
   readonly idleTimeoutMs: number;
 };
 
+/**
+ * Output in one answer. An answer must be smaller than what a socket takes at once (64 KiB): else Node's server holds its parser
+ * until the socket says that it has drained, and over TLS drops the connection when the next request comes before that.
+ */
+const maxReceiveBytes = 40 * 1024;
+
 /** Who asks: authenticated, and from where. */
 export type Caller = { readonly account: Account; readonly logon: Logon; readonly ip: string };
 
@@ -129,7 +135,8 @@ export class ShellService {
       throw new WsmanFault('bad-streams');
     const command = shell.find(desired?.attribute('CommandId'));
     // Base64, and the envelope around it, must fit into what the client takes.
-    const maxBytes = Math.max(1024, Math.floor(((request.maxEnvelopeBytes - 4096) * 3) / 4));
+    const fitting = Math.max(1024, Math.floor(((request.maxEnvelopeBytes - 4096) * 3) / 4));
+    const maxBytes = Math.min(fitting, maxReceiveBytes);
     const received = await command.receive(request.operationTimeoutMs, maxBytes, signal);
     shell.touch();
     if (received === undefined) throw new WsmanFault('timed-out');
