@@ -30,14 +30,21 @@ async function writeOwnerPages(app: App, made: Plan, material: Material, folder:
   tell(app, `${pages.length} owner${pages.length === 1 ? '' : 's'}: see ${join(folder, 'index.html')}`);
 }
 
+/** More lines than these nobody reads before saying yes. */
+const most = 40;
+
 /** The plan for a person who is about to say yes to it. */
 export function planLines(made: Plan): readonly string[] {
   const work = made.executions.filter(({ purpose }) => purpose !== 'control');
   const scenarios = [...new Set(work.map(({ scenario }) => scenario))];
   const targets = [...new Set(made.executions.map(({ target, account }) => `${target} as ${account}`))];
-  const waits = Math.max(0, ...made.executions.flatMap(({ expect }) => expect.map(({ observeFor }) => observeFor)));
+  // No list of executions is spread into arguments: a large plan has more of them than a call may have.
+  const waits = made.executions.reduce(
+    (longest, { expect }) => expect.reduce((most, { observeFor }) => Math.max(most, observeFor), longest),
+    0,
+  );
   return [
-    `Plan under engagement ${made.engagement}: ${scenarios.length} scenario${scenarios.length === 1 ? '' : 's'} on ${targets.join(', ')}`,
+    `Plan under engagement ${made.engagement}: ${scenarios.length} scenario${scenarios.length === 1 ? '' : 's'} on ${targets.length > most ? `${made.targets.length} hosts` : targets.join(', ')}`,
     ...columns(
       phases.map((phase) => [
         `  ${phase}`,
@@ -60,7 +67,7 @@ export function planLines(made: Plan): readonly string[] {
       }),
     ),
     ...(made.leftOut.length === 0 ? [] : ['Left out:']),
-    ...made.leftOut.map(({ what, because }) => `  ${what}: ${because}`),
+    ...cut(made.leftOut.map(({ what, because }) => `  ${what}: ${because}`)),
   ];
 }
 
@@ -77,7 +84,7 @@ function sampleLine({ sample }: Plan): readonly string[] {
 function hostLines(made: Plan): readonly string[] {
   const fits = fitOf(made);
   const waves = Math.max(1, ...fits.map(({ wave }) => wave));
-  return fits.flatMap((fit) => {
+  const lines = fits.flatMap((fit) => {
     const { target, wave, until, needs } = fit;
     const where = waves === 1 ? '' : `wave ${wave} of ${waves}, `;
     return [
@@ -85,4 +92,14 @@ function hostLines(made: Plan): readonly string[] {
       ...(fit.fits ? [] : [`    may not fit: ${tightText(fit)}`]),
     ];
   });
+  const tight = fits.filter(({ fits: isFine }) => !isFine).length;
+  const many = `  ${fits.length} hosts in ${waves} wave${waves === 1 ? '' : 's'}, of which ${tight} may not fit into their window:`;
+  return fits.length > most ? [many, ...cut(lines)] : lines;
+}
+
+/** Of a long list the beginning. */
+function cut(lines: readonly string[]): readonly string[] {
+  return lines.length <= most
+    ? lines
+    : [...lines.slice(0, most), `  and ${lines.length - most} more lines: --json has all`];
 }

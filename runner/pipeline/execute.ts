@@ -38,18 +38,23 @@ export type ExecuteRequest = {
 export async function execute(request: ExecuteRequest): Promise<{ executed: readonly Executed[]; state: RunState }> {
   const { plan, deps, progress } = request;
   const open = plan.executions.filter(({ id }) => !request.done.has(id));
+  const byTarget = Map.groupBy(open, ({ target }) => target);
   const executed: Executed[] = [];
   const targets = plan.targets.flatMap(({ id }) => deps.inventory.targets.find((known) => known.id === id) ?? []);
   const all = wavesOf(
     deps.inventory,
-    targets.filter(({ id }) => open.some(({ target }) => target === id)),
+    targets.filter(({ id }) => byTarget.has(id)),
   );
   const isHalted = (): boolean => request.halt.aborted;
   let aborted = request.aborted;
   for (const [index, wave] of all.entries()) {
     if (isHalted() || aborted !== undefined) break;
     progress({ kind: 'wave', number: index + 1, of: all.length, targets: wave.map(({ id }) => id) });
-    const { results, failed } = await runWave(request, wave, open);
+    const { results, failed } = await runWave(
+      request,
+      wave,
+      wave.flatMap(({ id }) => byTarget.get(id) ?? []),
+    );
     executed.push(...results);
     const { abortAfter } = deps.inventory.waves ?? {};
     if (isHalted() || index + 1 === all.length || abortAfter === undefined) continue;
@@ -99,7 +104,7 @@ async function runWave(
       }),
     );
     for (const phase of phases) {
-      const due = open.filter((one) => one.phase === phase && wave.some(({ id }) => id === one.target));
+      const due = open.filter((one) => one.phase === phase);
       if (due.length === 0 || request.halt.aborted) continue;
       request.progress({ kind: 'phase', phase, executions: due.length });
       await allEnded(

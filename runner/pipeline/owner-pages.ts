@@ -69,7 +69,7 @@ function hostOf(
       accounts: [...new Set(executions.map(({ account }) => account))],
       reachedBy:
         jumpHosts.length === 0 ? target.transport.kind : `${target.transport.kind} through ${jumpHosts.join(', ')}`,
-      waves: Math.max(1, ...plan.targets.map((one) => one.wave ?? 1)),
+      waves: plan.targets.reduce((last, one) => Math.max(last, one.wave ?? 1), 1),
       ...(fit.fits ? {} : { tight: tightText(fit) }),
       windows: windows.flatMap(windowText),
     },
