@@ -14,29 +14,60 @@ const headings: Readonly<Record<Purpose, string>> = {
   control: 'CONTROLS (the harness alone, before and after)',
 };
 
-type Column = { readonly target: string; readonly siem: string; readonly heading: string };
+type Column = { readonly target: string; readonly siem: string; readonly standIn: boolean; readonly heading: string };
 type Text = { readonly text: string; readonly tone: 'plain' | 'bad' | 'unsure' };
 
 const labelAtLeast = 30;
 
-/** Scenarios of one purpose by target and SIEM; several tables below one another when the columns do not fit. */
+/** Scenarios of one purpose by target and SIEM, an analytic after the other: those of real hosts first. */
 export function scenarioTable(run: RunReport, purpose: Purpose, width: number, paint: Paints): string[] {
   const groups = rowGroups(run, purpose);
-  if (groups.length === 0) return [];
+  const [firstOf, ...others] = [...Map.groupBy(groups, ({ rows: [first] }) => first?.analytic ?? '').values()]
+    .map((own) => ({ own, columns: columnsOf(run, own) }))
+    .sort((a, b) => Number(isStandIns(a.columns)) - Number(isStandIns(b.columns)));
+  if (firstOf === undefined) return [];
   const reports = new Map(run.executions.map((report) => [report.plan.id, report]));
+  const table = (one: typeof firstOf): string[] => analyticTable(one.own, one.columns, reports, width, paint);
+  return [
+    ...wrap(headings[purpose], width).map(paint.bold),
+    ...table(firstOf),
+    ...others.flatMap((one) => ['', ...table(one)]),
+  ].map((line) => line.trimEnd());
+}
+
+type Groups = ReturnType<typeof rowGroups>;
+
+/** Targets of the analytic's platform, for each SIEM. */
+function columnsOf(run: RunReport, groups: Groups): readonly Column[] {
   const rows = groups.flatMap((group) => group.rows);
-  const all = run.targets
+  return run.targets
     .filter(({ id }) => rows.some((row) => Object.hasOwn(row.cells, id)))
     .flatMap(({ id, fidelity }) =>
-      run.siems.map((siem): Column => ({
+      run.siems.map((siem) => ({
         target: id,
         siem: siem.id,
+        standIn: fidelity === 'stand-in',
         heading: visible(
           `${id}${fidelity === 'stand-in' ? ' (stand-in)' : ''}${run.siems.length > 1 ? `/${siem.id}` : ''}`,
           60,
         ),
       })),
     );
+}
+
+function isStandIns(all: readonly Column[]): boolean {
+  return all.every(({ standIn }) => standIn);
+}
+
+/** Several tables below one another when the columns do not fit. */
+function analyticTable(
+  groups: Groups,
+  all: readonly Column[],
+  reports: ReadonlyMap<string, ExecutionReport>,
+  width: number,
+  paint: Paints,
+): string[] {
+  const rows = groups.flatMap((group) => group.rows);
   const cellOf = (row: ScenarioRow, column: Column): Text =>
     cellText(reports, row.cells[column.target]?.[column.siem], column.siem);
   const wanted = Math.max(
@@ -45,7 +76,7 @@ export function scenarioTable(run: RunReport, purpose: Purpose, width: number, p
   );
   const columnWidth = Math.min(wanted + 2, width - labelAtLeast);
   const perTable = Math.max(1, Math.floor((width - labelAtLeast) / columnWidth));
-  const lines = wrap(headings[purpose], width).map(paint.bold);
+  const lines: string[] = [];
   for (let from = 0; from < all.length; from += perTable) {
     const some = all.slice(from, from + perTable);
     const labelWidth = width - columnWidth * some.length;
@@ -62,7 +93,7 @@ export function scenarioTable(run: RunReport, purpose: Purpose, width: number, p
       });
     }
   }
-  return lines.map((line) => line.trimEnd());
+  return lines;
 }
 
 /** A variant stands below its scenario, by its name alone. */
