@@ -127,7 +127,7 @@ function launched(argv: Ready['argv'], parent: Started['parent'], { home, run }:
   if (argv[0] === 'forfiles.exe') return [first, { image: `${system32}\\cmd.exe`, line: cmd, parent: first }];
   if (!argv.join(' ').includes('office-parent.cmd')) return [first];
   const copy = `${home}\\${run}\\winword.exe`;
-  return [first, { image: copy, line: `"${copy}" /d /c ""${argv.slice(4).join('" "')}""`, parent: first }];
+  return [first, { image: copy, line: `"${copy}" /d /c "${windowsCommandLine(argv.slice(4))}"`, parent: first }];
 }
 
 /** The programs that the payloads start, by their names among the arguments; `SCRIPT` is the script's own path. */

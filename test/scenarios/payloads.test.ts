@@ -139,7 +139,7 @@ t.test('payloads: what Windows runs beside Python starts the interpreter, and do
     payloads.read('office-parent.cmd').replaceAll(/^@rem .*\n/gm, ''),
     [
       '@copy /b "%SystemRoot%\\System32\\cmd.exe" "%~dp0winword.exe" >nul',
-      '@"%~dp0winword.exe" /d /c ""%~1" "%~2" %~3"',
+      '@"%~dp0winword.exe" /d /c "%1 %2 %3"',
       '',
     ].join('\n'),
   );
