@@ -10,7 +10,7 @@ import type { Command, CommandOutcome } from '../../../runner/ports.ts';
 import { realDeps } from '../../contract/authorized-target.ts';
 import { plainConnection, ScriptedServer, type Seen } from './winrm-scripted-server.ts';
 
-export const never = new AbortController().signal;
+const never = new AbortController().signal;
 
 export type Scripted = { readonly server: ScriptedServer; readonly session: WinrmSession };
 
