@@ -7,7 +7,6 @@ import errno
 import fcntl
 import os
 import platform
-import pty
 import select
 import signal
 import socket
@@ -19,10 +18,11 @@ import tty
 from typed_line import TypedLine
 
 PROC = "/run/lab/proc"
-# Numbers of read, poll, select and their kin (syscalls(2)); where others apply, everybody is taken to wait.
+# Numbers of read, poll, select and their kin (syscalls(2)); where others apply, or may not be asked for, everybody is taken to wait.
 WAITING = {"x86_64": {"0", "7", "23", "270", "271"}, "aarch64": {"63", "72", "73"}}.get(platform.machine())
 AT_ONCE = b"\x03\x1a\x1c"  # interrupt, suspend, quit: for a program that does not look
-LOOK_AGAIN = 0.005
+LINE_ENDS = b"\r\n\x04"
+LOOK_AGAIN = (0.001, 0.05)  # seconds; less and less often while nobody waits
 STDIN, STDOUT = 0, 1
 
 
@@ -35,14 +35,19 @@ def say(program, text):
             pass  # as syslog(3)
 
 
-def waits(pid):
+def sleeps(pid):
+    """How often the process has gone to sleep (proc(5)); None when it does not wait for input now."""
     if WAITING is None:
-        return True
+        return time.monotonic_ns()
     try:
-        with open("%s/%d/syscall" % (PROC, pid)) as state:
-            return state.read().split()[0] in WAITING
-    except OSError:
-        return False
+        # In this order: should it fall asleep in between, the count is an old one, and it is looked at again.
+        with open("%s/%d/status" % (PROC, pid)) as status, open("%s/%d/syscall" % (PROC, pid)) as state:
+            count = next(int(line.split()[1]) for line in status if line.startswith("voluntary_ctxt_switches"))
+            return count if state.read().split()[0] in WAITING else None
+    except PermissionError:
+        return time.monotonic_ns()
+    except (OSError, StopIteration):
+        return None
 
 
 def members(group):
@@ -62,63 +67,60 @@ class Relay:
         self.user, self.shell, self.terminal, self.signals = user, shell, terminal, signals
         self.line = TypedLine()
         self.pending = bytearray()
+        self.before = {}
+        self.pause = LOOK_AGAIN[0]
 
     def log(self, line):
         if line.strip():
             say("<14>shell[%d]" % self.shell, b"[%s]: %s" % (self.user.encode(), line))
 
-    def reader(self):
-        """Who waits for input: the shell, a program, or nobody."""
+    def readers(self):
+        """Who waits for input: by process id, how often it has slept. All of the terminal's foreground group may."""
         try:
             group = os.tcgetpgrp(self.terminal)
         except OSError:
-            return "program"
-        if group == self.shell:
-            return "shell" if waits(group) else None
-        return "program" if any(map(waits, members(group))) else None
+            return {}
+        pids = [self.shell] if group == self.shell else members(group)
+        return {pid: count for pid in pids for count in [sleeps(pid)] if count is not None}
 
     def forward(self):
-        """Passes on what somebody waits for, up to the end of a line."""
+        """Passes on what somebody waits for, a line at a time."""
         while self.pending:
             if self.pending[0] in AT_ONCE:
                 os.write(self.terminal, bytes(self.pending[:1]))
                 del self.pending[:1]
                 self.line.begin()
                 continue
-            reader = self.reader()
-            if reader is None:
+            # Whoever got the line before has not taken it yet while it sleeps the same sleep: the terminal delivers in its own time.
+            readers = self.readers()
+            if not readers or all(self.before.get(pid) == count for pid, count in readers.items()):
+                self.pause = min(self.pause * 2, LOOK_AGAIN[1])
                 return
+            self.pause = LOOK_AGAIN[0]
             part = self.part()
             try:
                 part = part[: os.write(self.terminal, part)]
             except BlockingIOError:
                 return
             del self.pending[: len(part)]
-            if reader == "shell":
+            self.before = readers if part[-1] in LINE_ENDS else {}
+            if self.shell in readers:
                 for line in filter(None, map(self.line.key, part)):
                     self.log(line)
-            if part[-1] in b"\r\n":
-                self.wait_until_taken(reader)
 
     def part(self):
         for index, byte in enumerate(self.pending):
-            if byte in b"\r\n":
+            if byte in LINE_ENDS:
                 return bytes(self.pending[: index + 1])
             if byte in AT_ONCE:
                 return bytes(self.pending[:index])
         return bytes(self.pending)
 
-    def wait_until_taken(self, reader):
-        """Until whoever waited does not any more, or has begun to wait again; a look too early would take it for waiting still."""
-        until = time.monotonic() + 0.02
-        while time.monotonic() < until and self.reader() == reader:
-            time.sleep(0.001)
-
     def run(self):
         os.set_blocking(self.terminal, False)
         over = False
         while True:
-            timeout = 0 if over else LOOK_AGAIN if self.pending else None
+            timeout = 0 if over else self.pause if self.pending else None
             ready, _, _ = select.select([STDIN, self.terminal, self.signals], [], [], timeout)
             if self.signals in ready:
                 over = over or signal.SIGCHLD in os.read(self.signals, 4096)
@@ -165,11 +167,17 @@ def main():
     os.set_blocking(tell, False)
     signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    shell, terminal = pty.fork()
+    terminal, slave = os.openpty()
+    termios.tcsetattr(slave, termios.TCSANOW, modes)
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, size)
+    shell = os.fork()
     if shell == 0:
-        termios.tcsetattr(STDIN, termios.TCSANOW, modes)
-        fcntl.ioctl(STDIN, termios.TIOCSWINSZ, size)
+        os.setsid()
+        fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+        for fd in range(3):
+            os.dup2(slave, fd)
         os.execv("/bin/sh", ["-sh"])
+    os.close(slave)
     tty.setraw(STDIN, termios.TCSANOW)
     resize = lambda *_: fcntl.ioctl(terminal, termios.TIOCSWINSZ, fcntl.ioctl(STDIN, termios.TIOCGWINSZ, bytes(8)))
     signal.signal(signal.SIGWINCH, resize)
