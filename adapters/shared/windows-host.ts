@@ -6,7 +6,7 @@ import type { Pipes } from './pipes.ts';
 import { fitPowershell, powershellCommand } from './powershell.ts';
 import { type LineHost, outputCap, type RunLimit } from './run-line.ts';
 import { endTreeScript } from './windows-processes.ts';
-import { cmdShellLine, powershellShellLine } from './windows-line.ts';
+import { cmdShellLine, folderLine, powershellShellLine } from './windows-line.ts';
 
 /** PowerShell starts in a second or so, and asking for all processes may take some more. */
 const endingTimeout = duration(30_000);
@@ -21,6 +21,7 @@ const never = new AbortController().signal;
 export class WindowsHost {
   readonly #lines: LineHost;
   readonly #name: string;
+  readonly #shell: 'cmd' | 'powershell';
   readonly #lineOf: (command: Command) => string;
   /** The lines that run now, in the order they were started. */
   readonly #running: { readonly line: string }[] = [];
@@ -28,6 +29,7 @@ export class WindowsHost {
   constructor(lines: LineHost, name: string, shell: 'cmd' | 'powershell') {
     this.#lines = lines;
     this.#name = name;
+    this.#shell = shell;
     this.#lineOf = shell === 'cmd' ? cmdShellLine : powershellShellLine;
   }
 
@@ -52,8 +54,11 @@ export class WindowsHost {
     pipes.stdin.on('error', () => undefined);
     pipes.stdin.end(stdin);
     try {
+      const exit = await this.#end(pipes, entry, limit);
+      if (command.cwd !== undefined && exit.kind === 'code' && exit.code === 1 && output.stdout.bytes().length === 0)
+        await this.#checkFolder(command.cwd);
       return {
-        exit: await this.#end(pipes, entry, limit),
+        exit,
         stdout: output.stdout.bytes(),
         stderr: output.stderr.bytes(),
         truncated: output.stdout.truncated || output.stderr.truncated,
@@ -82,13 +87,23 @@ export class WindowsHost {
     );
   }
 
+  /** A folder that is not there gives exit code 1, as many commands do; so it is asked about once more. */
+  async #checkFolder(folder: string): Promise<void> {
+    const answer = await new WindowsAside(this.#lines, folderLine(this.#shell, folder)).ask(new Uint8Array());
+    if (answer !== undefined && answer.code !== 0)
+      throw new TransportFailure(
+        'not-started',
+        `the command was not started, since ${this.#name} has no folder ${folder} that the account may enter`,
+      );
+  }
+
   /** The ids of what is still there, or why nothing could be ended. */
   async #endTree(entry: { readonly line: string }): Promise<readonly number[] | string> {
     const same = this.#running.filter(({ line }) => line === entry.line);
     const input = `${same.indexOf(entry)}\n${Buffer.from(entry.line, 'utf8').toString('base64')}\n`;
     const { argv, stdin } = powershellCommand(endTreeScript, Buffer.from(input));
     const aside = new WindowsAside(this.#lines, this.#lineOf({ argv, channel: 'exec' }));
-    const said = await aside.ask(stdin);
+    const said = (await aside.ask(stdin))?.stdout;
     if (said === undefined) return 'the host did not answer a second command';
     const answer = /^(?:(gone)|(unknown)|left((?: \d+)*))\s*$/m.exec(said);
     if (answer === null) return `the host answered ${JSON.stringify(said.trim().slice(0, 200))}`;
@@ -108,8 +123,8 @@ class WindowsAside {
     this.#line = line;
   }
 
-  /** What it printed; undefined when it could not be asked. Throws {@link TransportFailure} `lost` only. */
-  async ask(stdin: Uint8Array): Promise<string | undefined> {
+  /** How it ended and what it printed; undefined when it could not be asked. Throws {@link TransportFailure} `lost` only. */
+  async ask(stdin: Uint8Array): Promise<{ readonly code: number; readonly stdout: string } | undefined> {
     let pipes: Pipes | undefined;
     try {
       pipes = await this.#lines.startAside(this.#line, never);
@@ -118,7 +133,8 @@ class WindowsAside {
       pipes.stdin.end(stdin);
       using late = deadline(endingTimeout);
       const end = await Promise.race([pipes.ended, late.reached]);
-      return end === 'reached' ? undefined : Buffer.from(output.stdout.bytes()).toString('utf8');
+      if (end === 'reached' || end.kind !== 'code') return undefined;
+      return { code: end.code, stdout: Buffer.from(output.stdout.bytes()).toString('utf8') };
     } catch (error) {
       if (!(error instanceof TransportFailure) || error.class === 'lost') throw error;
       return undefined;

@@ -15,6 +15,15 @@ export function cmdShellLine({ argv, cwd }: Command): string {
   return cwd === undefined ? line : inFolder(cwd, line);
 }
 
+/** Whether a folder is there, as either shell tells it: by exit code 0. */
+export function folderLine(shell: 'cmd' | 'powershell', folder: string): string {
+  return shell === 'cmd' ? inFolder(folder, 'exit 0') : `${enter(folder)}exit 0`;
+}
+
+function enter(folder: string): string {
+  return `Set-Location -LiteralPath ${literal(folder)} -ErrorAction Stop; `;
+}
+
 /**
  * The line for an account whose shell is PowerShell: sshd runs `powershell.exe -c "LINE"` and escapes quotation marks. Without
  * its `exit` every failure would be exit code 1. Windows PowerShell and PowerShell 7 hand quotation marks, empty words and
@@ -30,7 +39,7 @@ export function powershellShellLine({ argv, cwd }: Command): string {
   const [name, ...args] = argv;
   if (name === '' || name.startsWith('-') || name.includes('"'))
     throw new TransportFailure('not-started', `${JSON.stringify(name)} cannot be the name of a command on Windows`);
-  const folder = cwd === undefined ? '' : `Set-Location -LiteralPath ${literal(cwd)} -ErrorAction Stop; `;
+  const folder = cwd === undefined ? '' : enter(cwd);
   const hard = args.some((arg) => arg === '' || arg.includes('"') || (/\s/.test(arg) && arg.endsWith('\\')));
   const line = hard
     ? `${folder}$i=New-Object Diagnostics.ProcessStartInfo ${literal(name)},${literal(windowsCommandLine(args))}; $i.UseShellExecute=$false; ` +

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { Platform } from '../../runner/domain/attack.ts';
 import { type AuthorizedTarget, authorize } from '../../runner/domain/authorize.ts';
 import type { Inventory, Target } from '../../runner/domain/inventory.ts';
 import { duration, instant } from '../../runner/domain/time.ts';
@@ -12,10 +13,11 @@ export function authorizedTarget(host: {
   readonly settings: unknown;
   readonly account: string;
   readonly accountSettings: unknown;
+  readonly platform?: Platform;
 }): AuthorizedTarget {
   const target: Target = {
     id: host.id ?? 'host-under-test',
-    platform: 'linux',
+    platform: host.platform ?? 'linux',
     address: host.address,
     transport: { kind: host.kind, settings: host.settings, channels: ['exec', 'shell'] },
     accounts: [{ name: host.account, role: 'standard', settings: host.accountSettings }],

@@ -13,7 +13,7 @@ const promptRoom = 80;
 
 const forBash = '[ -z "$BASH_VERSION" ] || set +H';
 const forZsh =
-  '[ -z "$ZSH_VERSION" ] || eval "unsetopt zle prompt_cr prompt_sp bang_hist; setopt prompt_subst; precmd_functions=(); RPS1="';
+  '[ -z "$ZSH_VERSION" ] || eval "unsetopt zle prompt_cr prompt_sp bang_hist; setopt prompt_subst; precmd_functions=() preexec_functions=() RPS1=; unset -f precmd preexec; stty -echo -opost" 2>/dev/null';
 
 /**
  * An interactive shell, as somebody sees it who types a line and waits for the next prompt. The prompt is made one that no

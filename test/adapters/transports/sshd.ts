@@ -30,6 +30,8 @@ export type SshdOptions = {
   readonly pam?: { readonly password: string; readonly service?: readonly string[] };
   /** Login shell of `user`; /bin/sh when not said. */
   readonly shell?: string;
+  /** Login shell of root; /bin/bash when not said. */
+  readonly rootShell?: string;
   /** Shell commands that are run in the mount namespace before sshd starts; `$0` is the folder. */
   readonly prepare?: string;
   /** Another server whose port (on other addresses) and login key this one shares. */
@@ -91,7 +93,7 @@ export class Sshd implements AsyncDisposable {
     await writeFile(join(folder, 'known_hosts'), `${names} ${hostKey}`);
     await writeFile(
       join(folder, 'passwd'),
-      `root:x:0:0::${folder}/home/root:/bin/bash\nsshd:x:100:65534::/run/sshd:/usr/sbin/nologin\nuser:x:${uid}:${uid}::${folder}/home/user:${options.shell ?? '/bin/sh'}\nexpired:x:${uid + 2}:${uid}::/:/bin/sh\nlocked:x:${uid + 1}:${uid}::/:/usr/sbin/nologin\n`,
+      `root:x:0:0::${folder}/home/root:${options.rootShell ?? '/bin/bash'}\nsshd:x:100:65534::/run/sshd:/usr/sbin/nologin\nuser:x:${uid}:${uid}::${folder}/home/user:${options.shell ?? '/bin/sh'}\nexpired:x:${uid + 2}:${uid}::/:/bin/sh\nlocked:x:${uid + 1}:${uid}::/:/usr/sbin/nologin\n`,
     );
     await writeFile(
       join(folder, 'sshd_config'),
