@@ -161,7 +161,7 @@ export class Interpreter {
       await streams.stderr.write(Buffer.from(`${message}\r\n`));
       return this.#batch === undefined ? 1 : notFoundInBatch;
     }
-    if (/\.(?:bat|cmd)$/i.test(file)) return this.batch(file, rest.trim().split(/\s+/).filter(Boolean), streams);
+    if (/\.(?:bat|cmd)$/i.test(file)) return this.batch(file, rest.match(/(?:"[^"]*"|[^\s"])+/g) ?? [], streams);
     if (/\.pyw?$/i.test(file))
       return this.program('C:\\Windows\\py.exe', `"C:\\Windows\\py.exe" "${file}"${rest}`, streams);
     return this.program(file, text.trimEnd(), streams);

@@ -224,7 +224,8 @@ class Parser {
 
 /**
  * Puts variables into a line: `%NAME%`, `%NAME:a=b%`. On the command line an unknown name stays as it is; in a batch file it
- * is nothing, `%%` is a per cent sign, and `%1` an argument.
+ * is nothing, `%%` is a per cent sign, `%1` an argument as it was written, `%~1` without its quotation marks, and `%~dp0` the folder
+ * of the batch file with a backslash behind it.
  */
 export function expandVariables(
   line: string,
@@ -232,18 +233,31 @@ export function expandVariables(
   batch: readonly string[] | undefined,
 ): string {
   const pattern =
-    batch === undefined ? /%([^%:]+)(?::([^%=]+)=([^%]*))?%/g : /%%|%([0-9*])|%([^%:]+)(?::([^%=]+)=([^%]*))?%/g;
+    batch === undefined
+      ? /%([^%:]+)(?::([^%=]+)=([^%]*))?%/g
+      : /%%|%((?:~(?:dp)?)?[0-9*])|%([^%:]+)(?::([^%=]+)=([^%]*))?%/g;
   return line.replace(pattern, (whole: string, ...groups: (string | undefined)[]) => {
     if (batch !== undefined) {
       if (whole === '%%') return '%';
       const argument = groups.shift();
-      if (argument !== undefined) return argument === '*' ? batch.slice(1).join(' ') : (batch[Number(argument)] ?? '');
+      if (argument !== undefined) return argumentOf(argument, batch);
     }
     const [name = '', from, to = ''] = groups;
     const value = valueOf(name);
     if (value === undefined) return batch === undefined ? whole : '';
     return from === undefined ? value : value.replaceAll(from, to);
   });
+}
+
+function argumentOf(argument: string, batch: readonly string[]): string {
+  if (argument.endsWith('*')) return batch.slice(1).join(' ');
+  const written = batch[Number(argument.slice(-1))] ?? '';
+  const bare = written.replace(/^"(.*)"$/, '$1');
+  return argument.startsWith('~dp')
+    ? bare.slice(0, bare.lastIndexOf('\\') + 1)
+    : argument.startsWith('~')
+      ? bare
+      : written;
 }
 
 /** What follows `/c` in cmd.exe's own command line, after its rule about outer quotes (`cmd /?`). */
