@@ -5,6 +5,8 @@ import { commandOf, expandVariables, parseCmd } from '../../lab/standins/windows
 import { quoteArgument, splitLine } from '../../lab/standins/windows/machine/command-line.ts';
 import { Environment } from '../../lab/standins/windows/machine/environment.ts';
 import type { WindowsHost } from '../../lab/standins/windows/host.ts';
+import { windowsDialect } from '../../runner/pipeline/windows-dialect.ts';
+import type { Command } from '../../runner/ports.ts';
 import { requirement } from '../require.ts';
 import { startTestHost } from './standin-windows-host.ts';
 
@@ -249,6 +251,57 @@ t.test('python.exe: a program sees Windows and not the machine below', async (t)
     Initiated: true,
     ProcessId: seen['pid'],
   });
+});
+
+t.test('powershell.exe: the texts of the harness do what they say', async (t) => {
+  if (!requirement(t, 'the Windows stand-in', missing)) return;
+  await using windows = await startTestHost();
+  const { host } = windows;
+  const home = 'C:\\Users\\dana';
+  const python = 'C:\\Program Files\\Python311\\python.exe';
+  const run = (command: Command) =>
+    cmd(host, command.argv.join(' '), { stdin: Buffer.from(command.stdin ?? []).toString('utf8') });
+  const { probe, prepare, cleanUp, schedulers, processes } = windowsDialect;
+  const probed = await run(probe(python, [`${home}\\Documents`, '~\\nowhere']));
+  t.match(
+    probed.out,
+    /^home C:\\Users\\dana\nclock \d+\.\d{3}\ninterpreter C:\\Program Files\\Python311\\python\.exe\nabsent C:\\Users\\dana\\nowhere\n$/,
+  );
+  const wanted = { fresh: [`${home}\\run`], parents: [`${home}\\above`], inner: [`${home}\\run\\inner`] };
+  const copies = [
+    { kind: 'copy', from: python, to: `${home}\\run\\updater.exe` },
+    { kind: 'link', from: python, to: `${home}\\run\\linked.exe` },
+  ] as const;
+  t.same(await run(prepare(wanted, copies)), { out: `made ${home}\\run\n`, err: '', code: 0 });
+  t.equal((await cmd(host, `run\\updater.exe -c "print(1)" & run\\linked.exe -c "print(2)"`)).out, '1\r\n2\r\n');
+  t.same(
+    await run(prepare(wanted, [])),
+    { out: `exists ${home}\\run\n`, err: '', code: 17 },
+    'nothing is laid over what is there',
+  );
+  const { task } = schedulers;
+  if (task === undefined) throw new Error('the dialect has no task scheduler');
+  const argv = [python, '-c', 'import time; time.sleep(600)', 'amarkeramarkeramarker'] as const;
+  const place = { folder: `${home}\\run`, name: 'Job', told: `${home}\\run\\told`, offsetMs: 0 };
+  const scheduled = task.schedule({ argv, cwd: home }, place);
+  if (scheduled === undefined) throw new Error('nothing was scheduled');
+  t.equal((await run(scheduled.add)).code, 0);
+  t.match((await run(processes())).out, /(?:^|\n)python\.exe\n/);
+  const undone = await run(
+    cleanUp([
+      { kind: 'end-processes', marker: 'amarkeramarkeramarker' },
+      { kind: 'remove', path: `${home}\\run` },
+      { kind: 'remove-if-empty', path: `${home}\\above` },
+      { kind: 'remove-task', name: 'Job' },
+    ]),
+  );
+  const done = ['end-processes', `remove ${home}\\run`, `remove-if-empty ${home}\\above`, 'remove-task'];
+  t.same(undone, { out: done.map((what) => `done ${what}\n`).join(''), err: '', code: 0 });
+  t.notOk(host.machine.tree.exists(`${home}\\run`));
+  t.notOk(host.machine.tasks.find('Job'));
+  t.notOk(
+    [...host.machine.processes.values()].some(({ commandLine, isOver }) => commandLine.includes('amarker') && !isOver),
+  );
 });
 
 t.test('Environment: names are told apart without regard to case', (t) => {
