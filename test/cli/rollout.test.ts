@@ -1,0 +1,141 @@
+import { spawn } from 'node:child_process';
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import type { Plan } from '../../runner/domain/plan.ts';
+import { requirement } from '../require.ts';
+import { Desk } from './desk.ts';
+
+const hidden = 'linux/script-in-hidden-directory';
+
+function hasPython(t: Test): boolean {
+  return requirement(t, 'Python', existsSync('/usr/bin/python3') ? undefined : 'no /usr/bin/python3');
+}
+
+const mapping = `fields:
+  id: { column: host }
+  address: { column: ip }
+  platform: linux
+  transport: { kind: local }
+  accounts: [{ name: nobody }]
+  interpreter: /usr/bin/python3
+  groups: [all]
+  role: { column: role }
+  owner: { column: owner }
+  criticality: low
+  zone: core
+  names: { siem: ['{{host}}'] }
+  fidelity: real
+`;
+
+/** A desk whose inventory includes eight hosts of a file: four of each of two roles, of two owners. */
+async function withFile(): Promise<Desk> {
+  const desk = new Desk();
+  const inventory = desk.inventory('inventory.yaml');
+  const rows = Array.from({ length: 8 }, (_, n) => `h${n},127.0.0.${n + 10},${n < 4 ? 'web' : 'db'},team ${n % 2}`);
+  writeFileSync(join(desk.folder, 'hosts.csv'), ['host,ip,role,owner', ...rows].join('\n'));
+  writeFileSync(join(desk.folder, 'map.yaml'), mapping);
+  await desk.detproof(['import', 'hosts.csv', '--map', 'map.yaml', '--into', 'targets.yaml']);
+  writeFileSync(inventory, `${readFileSync(inventory, 'utf8')}targetsFrom: [targets.yaml]\n`);
+  return desk;
+}
+
+t.test('import: writes targets that the inventory includes, and says what differs', async (t) => {
+  using desk = await withFile();
+  const again = await desk.detproof(['import', 'hosts.csv', '--map', 'map.yaml', '--into', 'targets.yaml', '--json']);
+  t.equal(again.exitCode, 0, again.stderr);
+  t.match(JSON.parse(again.stdout), {
+    targets: 8,
+    skipped: 0,
+    into: 'targets.yaml',
+    onlyInFile: [],
+    onlyInInventory: ['here'],
+    different: [],
+    same: 8,
+  });
+  t.match((await desk.detproof(['lint'])).stdout, /9 targets/);
+
+  writeFileSync(
+    join(desk.folder, 'hosts.csv'),
+    'host,ip,role,owner\nh0,127.0.0.99,web,team 0\nh9,not an address,web,\n',
+  );
+  const bad = await desk.detproof(['import', 'hosts.csv', '--map', 'map.yaml', '--into', 'targets.yaml']);
+  t.equal(bad.exitCode, 2);
+  t.match(bad.stderr, /hosts\.csv:3:4 {2}VALUE_INVALID[^]*hosts\.csv:3:23 {2}[A-Z]+_[A-Z]+[^]*2 problems/);
+  t.match((await desk.detproof(['lint'])).stdout, /9 targets/, 'and the file of before stays');
+
+  const refused = await desk.detproof(['import', 'hosts.csv', '--map', 'map.yaml', '--into', 'inventory.yaml']);
+  t.equal(refused.exitCode, 2, 'what is wrong is said first');
+  writeFileSync(join(desk.folder, 'hosts.csv'), 'host,ip,role,owner\nh0,127.0.0.99,web,team 0\n');
+  const over = await desk.detproof(['import', 'hosts.csv', '--map', 'map.yaml', '--into', 'inventory.yaml']);
+  t.equal(over.exitCode, 4);
+  t.match(over.stderr, /was not written by detproof import/);
+  const changed = await desk.detproof(['import', 'hosts.csv', '--map', 'map.yaml']);
+  t.match(changed.stdout, /not in the file: 8[^]*h0 {2}address: file "127\.0\.0\.99", inventory "127\.0\.0\.10"/);
+});
+
+t.test('plan: a sample is chosen by its seed and recorded, and each owner gets a page', async (t) => {
+  using desk = await withFile();
+  const planned = async (...args: readonly string[]): Promise<Plan> =>
+    JSON.parse((await desk.detproof(['plan', '--json', '-s', hidden, ...args])).stdout) as Plan;
+  const all = await planned();
+  t.equal(all.sample, undefined);
+  t.equal(all.targets.length, 9);
+  const one = await planned('--sample', '2', '--seed', 'spring');
+  t.match(one.sample, { perRoleAndZone: 2, seed: 'spring' });
+  t.equal(one.sample?.inScope.length, 9);
+  t.equal(one.sample?.chosen.length, 5, 'two of each role, and the only workstation');
+  t.same(
+    one.targets.map(({ id }) => id),
+    one.sample?.chosen,
+  );
+  const same = await planned('--sample', '2', '--seed', 'spring', '-t', 'role=web,db');
+  t.same(
+    same.sample?.chosen,
+    one.sample?.chosen.filter((id) => id !== 'here'),
+    'whoever else is in scope',
+  );
+  const own = await desk.detproof(['plan', '-s', hidden, '-t', 'role=db', '--owners', 'pages']);
+  t.equal(own.exitCode, 0);
+  t.match(own.stderr, /2 owners: see pages\/index\.html/);
+  const page = readFileSync(join(desk.folder, 'pages', 'team-1.html'), 'utf8');
+  t.match(page, /hosts of team 1/);
+  t.match(page, /h5<br \/>127\.0\.0\.15/);
+  t.notMatch(page, /h4<br/);
+  t.match((await desk.detproof(['plan', '--seed', 'x'])).stderr, /--seed:1:1 {2}SELECT_SAMPLE/);
+});
+
+t.test(
+  'run: sensors are looked for on the host itself, before and after, and the summary shows what is missing',
+  async (t) => {
+    if (!hasPython(t)) return;
+    using desk = new Desk();
+    desk.emptySiem();
+    // A sensor of this machine: a process of that name, which does nothing.
+    const program = join(desk.folder, 'test-sensor');
+    copyFileSync('/bin/sleep', program);
+    const sensor = spawn(program, ['600'], { stdio: 'ignore' });
+    t.teardown(() => sensor.kill());
+    const inventory = desk.inventory('inventory.yaml');
+    const text = readFileSync(inventory, 'utf8').replace(
+      'fidelity: real',
+      'fidelity: real\n    sensors: [test-sensor, no-such-sensor]',
+    );
+    writeFileSync(inventory, `${text}pace: { perRuleAndHost: 1s }\n`);
+    const { stdout, stderr } = await desk.detproof(['run', '--yes', '--no-variants', '-s', hidden]);
+    const { hostChecks = [] } = desk.report();
+    t.same(
+      hostChecks.map(({ when, items }) => [
+        when,
+        items.flatMap(({ sensor, state }) => (sensor === undefined ? [] : [`${sensor} ${state}`])),
+      ]),
+      [
+        ['before', ['test-sensor ok', 'no-such-sensor trouble']],
+        ['after', ['test-sensor ok', 'no-such-sensor trouble']],
+      ],
+    );
+    t.match(stdout, /HOSTS, BEFORE AND AFTERWARDS: 2 to look at/);
+    t.match(stderr, /here: before, sensor no-such-sensor: no process of that name is running/);
+    t.same(desk.leftInHome, []);
+  },
+);
