@@ -340,3 +340,26 @@ t.test('report: the same records give the same document, and the latest observat
   t.same(second.executions, first.executions);
   t.same(second.matrix, first.matrix);
 });
+
+t.test('report: hosts that a sample passed over are in scope, in every figure', async (t) => {
+  const stage = new Stage(new Site({ alpha: {}, beta: {}, gamma: {}, delta: { fidelity: 'stand-in' }, other: {} }));
+  const sample = {
+    ...{ perRoleAndZone: 2, seed: 'spring' },
+    inScope: ['alpha', 'beta', 'gamma', 'delta'],
+    chosen: ['alpha', 'beta'],
+  };
+  const targets = stage.plan.targets.filter(({ id }) => sample.chosen.includes(id));
+  const plan: Plan = { ...stage.plan, targets, sample };
+  await begin(stage.conductor, plan);
+  await carryOut(stage.conductor, plan);
+  await watch(stage.conductor, plan);
+  const report = await conclude(stage.conductor, plan);
+  t.match(report.run.sample, { perRoleAndZone: 2, seed: 'spring', hostsInScope: 4, hostsSampled: 2 });
+  t.same(
+    report.targets.map(({ id }) => id),
+    ['alpha', 'beta'],
+  );
+  const figures = report.matrix.figures['siem'];
+  t.match(figures?.detected, { hostsTested: 2, hostsInScope: 3 }, 'stand-ins are never counted');
+  t.match(figures?.byPlatform.linux?.detected, { hostsInScope: 3 });
+});
