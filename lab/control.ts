@@ -1,4 +1,5 @@
 import { Exit, exitCodes, type LabControl } from '../runner/cli/app.ts';
+import { packExecutable } from './packer.ts';
 import type { DownReport } from './range/down.ts';
 import { down, status, up } from './range/lab.ts';
 import { LabRefused } from './range/refused.ts';
@@ -8,6 +9,7 @@ import type { LabStatus } from './range/status.ts';
 export const labControl: LabControl = {
   async up(stateDir, log) {
     const now = await refusing(() => up({ stateDir, log }));
+    await packExecutable(stateDir, log);
     return { lines: statusLines(now), json: now };
   },
   async down(stateDir) {

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Exit, exitCodes } from '../runner/cli/app.ts';
 import { downLines, refusing, statusLines } from './control.ts';
+import { packExecutable } from './packer.ts';
 import { down, status, up } from './range/lab.ts';
 
 const project = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -31,7 +32,9 @@ async function demo(): Promise<number> {
   // A lab that somebody had brought up for themselves stays up.
   const before = await status({ stateDir });
   if (before.is === 'whole' && before.stateDir === stateDir) return run(...process.argv.slice(2));
-  tell(['Bringing up the lab: two hosts with sshd and cron, kernel audit, and a small SIEM (docs/lab.md).']);
+  tell([
+    'Bringing up the lab: two Linux hosts with sshd and cron, kernel audit, stand-ins for ESXi, macOS and Windows, and a small SIEM (docs/lab.md).',
+  ]);
   const log = (line: string): void => {
     tell([`  ${line}`]);
   };
@@ -39,6 +42,7 @@ async function demo(): Promise<number> {
   tell(statusLines(await refusing(() => up({ stateDir, tied: true, waitMs: 5_000, log }))));
   let exitCode: number;
   try {
+    await packExecutable(stateDir, log);
     exitCode = await run(...process.argv.slice(2));
   } finally {
     const report = await down({ stateDir });

@@ -104,10 +104,21 @@ export const targetEntry = z.strictObject({
   executables: z
     .record(
       idText,
-      z.strictObject({
-        path: line(1_000).describe('File on this machine, relative to the inventory'),
-        sha256: z.string().regex(/^[0-9a-f]{64}$/, 'write the SHA-256 of the file in 64 small hexadecimal digits'),
-      }),
+      z
+        .strictObject({
+          path: line(1_000).describe('File on this machine, relative to the inventory'),
+          sha256: z
+            .string()
+            .regex(/^[0-9a-f]{64}$/, 'write the SHA-256 of the file in 64 small hexadecimal digits')
+            .exactOptional(),
+          sha256File: line(1_000)
+            .describe('Or a file as sha256sum writes it; while it is not there, the executable counts as not supplied')
+            .exactOptional(),
+        })
+        .refine(
+          ({ sha256, sha256File }) => (sha256 === undefined) !== (sha256File === undefined),
+          'give exactly one of sha256 and sha256File',
+        ),
     )
     .default({})
     .describe('Single-file executables that scenarios may run; detproof ships none'),

@@ -1,9 +1,10 @@
-import { dirname, resolve } from 'node:path';
+import { dirname } from 'node:path';
 import type { Account, Inventory, Overlay, Siem, Target, Weekly, Window } from '../domain/inventory.ts';
 import type { Channel } from '../domain/scenario.ts';
 import type { NonEmpty } from '../domain/non-empty.ts';
 import { checkObject, listAt } from './check.ts';
 import { groupsOf } from './groups.ts';
+import { suppliedExecutables } from './executables.ts';
 import { inventoryProblems, type InventoryReferences } from './inventory-checks.ts';
 import {
   type InventoryFile,
@@ -131,12 +132,7 @@ function toTarget(
     groups: groupsOf({ ...rest, transport }, groups),
     ...(jumpHosts.length > 0 && { jumpHosts }),
     ...(maintenance !== undefined && { maintenance: toWeekly(maintenance) }),
-    executables: Object.fromEntries(
-      Object.entries(executables).map(([name, { path, sha256 }]) => [
-        name,
-        { path: resolve(dirname(file), path), sha256 },
-      ]),
-    ),
+    executables: suppliedExecutables(executables, dirname(file)),
     transport: { kind: transport.kind, settings: settings?.transport.value, channels },
     accounts: accounts.map(({ name, role }, index): Account => ({
       name,

@@ -6,7 +6,7 @@ import type { NonEmpty } from '../domain/non-empty.ts';
  * limitation"): 8/3 of its length and the options.
  */
 const start = `$ErrorActionPreference='Stop';$ProgressPreference='SilentlyContinue'
-$u=New-Object Text.UTF8Encoding $false;[Console]::InputEncoding=$u;[Console]::OutputEncoding=$u
+$u=New-Object Text.UTF8Encoding $false;try{[Console]::InputEncoding=$u;[Console]::OutputEncoding=$u}catch{}
 function Say($t){[Console]::Out.Write($t+[char]10)}
 $l=@([Console]::In.ReadToEnd() -split '\\r?\\n')
 `;

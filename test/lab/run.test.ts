@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { runProblems } from '../../runner/load/run-file.ts';
 import { readJournal } from '../../runner/store/journal.ts';
+import { packExecutable } from '../../lab/packer.ts';
 import { project, withLab } from './lab-kit.ts';
 import { targetState } from './target-state.ts';
 
@@ -54,6 +55,9 @@ t.test('run: the whole library on the real lab', async (t) => {
       const inventory = lab.inventory('demo.yaml', (text) =>
         text.replace('within: 3s', 'within: 20s').replace('observeFor: 5s', 'observeFor: 25s'),
       );
+      await packExecutable(lab.stateDir, (line) => {
+        t.comment(line);
+      });
       const before = await targetState();
       const { report, exitCode, stdout, path } = await lab.run('*', { inventory, args: [] });
       const told = report.executions.flatMap(({ plan, assessments }) =>
