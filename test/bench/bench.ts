@@ -3,8 +3,10 @@ import { writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { benchFanOut, describeFanOut } from './fan-out.ts';
+import { benchFanOut } from './fan-out.ts';
+import { benchWinrmFanOut } from './fan-out-winrm.ts';
 import { benchLabRun } from './lab-run.ts';
+import { describe } from './sides.ts';
 import { benchSigma } from './sigma.ts';
 
 const machine = `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}`;
@@ -12,7 +14,12 @@ const parts: readonly (readonly [string, string, () => Promise<readonly string[]
   [
     'Fan-out',
     'The ssh transport against what an operator would take instead, in one run, alternating: OpenSSH with ControlMaster under xargs, and Ansible.',
-    async () => describeFanOut(await benchFanOut()),
+    async () => describe(await benchFanOut()),
+  ],
+  [
+    'Fan-out over WinRM',
+    'The winrm transport against pywinrm with a thread for each host, in one run, alternating, on the same endpoints: stand-ins, since no Windows is at hand. NTLM, sealed, over plain http.',
+    async () => describe(await benchWinrmFanOut()),
   ],
   ['Lab run', 'What a whole run costs above its commands and its waiting.', async () => (await benchLabRun()).lines],
   ['Sigma matcher', 'The matcher of the lab’s SIEM.', async () => (await benchSigma()).lines],

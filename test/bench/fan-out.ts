@@ -1,28 +1,15 @@
-import { execFile } from 'node:child_process';
 import { access, chmod, mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { Sshd, sshdMissing } from '../adapters/transports/sshd.ts';
-
-const run = promisify(execFile);
+import { compare, type Comparison, describe, outputOf, type Side } from './sides.ts';
 
 const hosts = 40;
 const commandsPerHost = 10;
 const repetitions = 3;
 /** Of 4, 8, 16 and 40, what was quickest for ssh on two CPUs. */
 const xargsProcesses = 8;
-const limitMs = 120_000;
-
-export type FanOutSide = { readonly name: string; readonly seconds: readonly number[]; readonly median: number };
-export type FanOut = {
-  readonly what: string;
-  readonly sides: readonly FanOutSide[];
-  /** detproof's median over the other's. */
-  readonly ratios: readonly { readonly against: string; readonly ratio: number; readonly goal: number }[];
-  readonly skipped: readonly string[];
-};
 
 /** Everything that a side needs to know. */
 export type Field = {
@@ -36,17 +23,15 @@ export type Field = {
   readonly folder: string;
 };
 
-type Side = { readonly name: string; readonly goal?: number; readonly run: (field: Field) => Promise<string> };
-
 /** Its own process, as the others are: starting Node and loading the transport is part of the time. */
-const detproof: Side = {
+const detproof: Side<Field> = {
   name: 'detproof',
   run: (field) =>
     output(process.execPath, [fileURLToPath(new URL('fan-out-detproof.ts', import.meta.url)), JSON.stringify(field)]),
 };
 
 /** Per host, the first command makes the connection and leaves it to the next ones (ControlPersist). */
-const openssh: Side = {
+const openssh: Side<Field> = {
   name: 'ssh + xargs',
   goal: 0.6,
   async run(field) {
@@ -64,7 +49,7 @@ const openssh: Side = {
 };
 
 /** Its fastest way: no facts, no modules (raw), pipelining, persistent connections, hosts not waiting for each other. */
-const ansible: Side = {
+const ansible: Side<Field> = {
   name: 'ansible',
   goal: 0.2,
   async run(field) {
@@ -111,37 +96,15 @@ async function sshConfig(field: Field): Promise<string> {
   return path;
 }
 
-async function output(
-  command: string,
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): Promise<string> {
-  const { stdout } = await run(command, [...args], {
-    env: { ...process.env, ...env },
-    timeout: limitMs,
-    maxBuffer: 16 * 1024 * 1024,
-  });
-  return stdout;
-}
-
-/** Every command of every host must have answered, or the time means nothing. */
-function check(side: Side, field: Field, said: string): void {
-  const missing = field.addresses.flatMap((address) =>
-    Array.from({ length: field.commandsPerHost }, (_, index) => `${address} ${index}`).filter(
-      (line) => !new RegExp(`^${line.replaceAll('.', '\\.')}\\r?$`, 'm').test(said),
-    ),
-  );
-  if (missing.length > 0)
-    throw new Error(
-      `${side.name}: ${missing.length} answers are missing, first: ${missing[0] ?? ''}\n${said.slice(0, 500)}`,
-    );
+async function output(...of: Parameters<typeof outputOf>): Promise<string> {
+  return (await outputOf(...of)).stdout;
 }
 
 /** 40 loopback addresses, 10 commands each, as an unprivileged account with /bin/sh; the sides take turns. */
-export async function benchFanOut(): Promise<FanOut> {
+export async function benchFanOut(): Promise<Comparison> {
   const what = `${commandsPerHost} commands on each of ${hosts} loopback addresses, wall time of the whole process, ${repetitions} turns, ${cpus().length} CPUs`;
   const missing = await sshdMissing();
-  if (missing !== undefined) return { what, sides: [], ratios: [], skipped: [missing] };
+  if (missing !== undefined) return { what, sides: [], ratios: [], notes: [], skipped: [missing] };
   const addresses = Array.from({ length: hosts }, (_, index) => `127.0.1.${index + 1}`);
   await using servers = new AsyncDisposableStack();
   const started: Sshd[] = [];
@@ -162,43 +125,21 @@ export async function benchFanOut(): Promise<FanOut> {
   const sides = [detproof, openssh];
   if (await onPath('ansible-playbook')) sides.push(ansible);
   else skipped.push('ansible is not installed (Debian: apt-get install ansible-core)');
-  const seconds = new Map(sides.map((side) => [side, [] as number[]]));
-  for (let turn = 0; turn < repetitions; turn += 1)
-    for (const side of sides) {
-      const folder = join(first.folder, `${turn}-${sides.indexOf(side)}`);
+  const result = await compare({
+    what,
+    repetitions,
+    sides,
+    addresses,
+    commandsPerHost,
+    field: async (turn, side) => {
+      const folder = join(first.folder, `${turn}-${side}`);
       await mkdir(folder);
       await chmod(folder, 0o700);
-      const field = {
-        addresses,
-        port: first.port,
-        account: 'user',
-        key: first.key,
-        knownHosts: started.map(({ knownHosts }) => knownHosts),
-        commandsPerHost,
-        folder,
-      };
-      const begun = performance.now();
-      const said = await side.run(field);
-      seconds.get(side)?.push((performance.now() - begun) / 1_000);
-      check(side, field, said);
-    }
-  const results = sides.map((side) => {
-    const times = seconds.get(side) ?? [];
-    return { name: side.name, seconds: times, median: median(times), goal: side.goal };
+      const knownHosts = started.map((one) => one.knownHosts);
+      return { addresses, port: first.port, account: 'user', key: first.key, knownHosts, commandsPerHost, folder };
+    },
   });
-  const ours = results[0]?.median ?? Number.NaN;
-  return {
-    what,
-    sides: results.map(({ name, seconds, median }) => ({ name, seconds, median })),
-    ratios: results.flatMap(({ name, median, goal }) =>
-      goal === undefined ? [] : [{ against: name, ratio: ours / median, goal }],
-    ),
-    skipped,
-  };
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+  return { ...result, skipped };
 }
 
 async function onPath(command: string): Promise<boolean> {
@@ -208,20 +149,4 @@ async function onPath(command: string): Promise<boolean> {
   return found.some(({ status }) => status === 'fulfilled');
 }
 
-/** The result as lines of text. */
-export function describeFanOut(result: FanOut): readonly string[] {
-  return [
-    result.what,
-    ...result.sides.map(
-      ({ name, seconds, median }) =>
-        `${name.padEnd(12)} ${median.toFixed(2)} s (${seconds.map((value) => value.toFixed(2)).join(', ')})`,
-    ),
-    ...result.ratios.map(
-      ({ against, ratio, goal }) =>
-        `detproof takes ${ratio.toFixed(2)} of the time of ${against} (goal: at most ${goal.toFixed(1)}): ${ratio <= goal ? 'met' : 'missed'}`,
-    ),
-    ...result.skipped.map((reason) => `skipped: ${reason}`),
-  ];
-}
-
-if (import.meta.main) for (const line of describeFanOut(await benchFanOut())) console.log(line);
+if (import.meta.main) for (const line of describe(await benchFanOut())) console.log(line);
