@@ -283,7 +283,7 @@ t.test('powershell.exe: the texts of the harness do what they say', async (t) =>
   if (task === undefined) throw new Error('the dialect has no task scheduler');
   const argv = [python, '-c', 'import time; time.sleep(600)', 'amarkeramarkeramarker'] as const;
   const place = { folder: `${home}\\run`, name: 'Job', told: `${home}\\run\\told`, offsetMs: 0 };
-  const scheduled = task.schedule({ argv, cwd: home }, place);
+  const scheduled = task.schedule({ argv, cwd: home, files: [], copies: [] }, place);
   if (scheduled === undefined) throw new Error('nothing was scheduled');
   t.equal((await run(scheduled.add)).code, 0);
   t.match((await run(processes())).out, /(?:^|\n)python\.exe\n/);
