@@ -25,7 +25,7 @@ async function host({ address, port }: Endpoint): Promise<string> {
   let said = '';
   for (let index = 0; index < field.commandsPerHost; index += 1) {
     const { stdout } = await session.run(
-      { argv: ['cmd', '/c', 'echo', address, String(index)], channel: 'winrm' },
+      { argv: [field.cmd, '/c', 'echo', address, String(index)], channel: 'winrm' },
       { timeout: duration(60_000), signal },
     );
     said += Buffer.from(stdout).toString();

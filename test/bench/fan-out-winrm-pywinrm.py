@@ -38,7 +38,7 @@ def by_session(url, lines):
 
 def host(endpoint):
     way = by_session if field['way'] == 'session' else by_protocol
-    lines = [['cmd', '/c', 'echo', endpoint['address'], str(index)] for index in range(field['commandsPerHost'])]
+    lines = [[field['cmd'], '/c', 'echo', endpoint['address'], str(index)] for index in range(field['commandsPerHost'])]
     return b''.join(way('http://{address}:{port}/wsman'.format(**endpoint), lines)).decode()
 
 

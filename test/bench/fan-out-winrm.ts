@@ -10,6 +10,7 @@ import { type Endpoint, WinrmHosts } from './winrm-hosts.ts';
 const hosts = 40;
 const commandsPerHost = 10;
 const repetitions = 5;
+const cmd = 'C:\\Windows\\System32\\cmd.exe';
 
 /** Everything that a side needs to know. */
 export type WinrmField = {
@@ -17,6 +18,8 @@ export type WinrmField = {
   readonly account: string;
   readonly passwordFile: string;
   readonly commandsPerHost: number;
+  /** By its whole path, so that the stand-in need not look for it. */
+  readonly cmd: string;
   /** Of pywinrm, at the same time. */
   readonly threads: number;
   /** Of pywinrm: `protocol` keeps a shell for all commands of a host, `session` makes one for each. */
@@ -95,7 +98,7 @@ export async function benchWinrmFanOut(): Promise<Comparison> {
   const cpu = programs.map((): Cpu => ({ client: [], server: [] }));
   const { endpoints, account, passwordFile } = servers;
   const field: WinrmField = {
-    ...{ endpoints, account, passwordFile, commandsPerHost },
+    ...{ endpoints, account, passwordFile, commandsPerHost, cmd },
     ...{ threads: hosts, way: 'protocol', openssl: configuration },
   };
   const sides = programs.map((program, index) => measured(program, servers, cpu[index] ?? { client: [], server: [] }));

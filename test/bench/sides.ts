@@ -62,7 +62,11 @@ export async function compare<Field>(turns: Turns<Field>): Promise<Comparison> {
   };
 }
 
-function check(name: string, { addresses, commandsPerHost }: Pick<Turns<unknown>, 'addresses' | 'commandsPerHost'>, said: string): void {
+function check(
+  name: string,
+  { addresses, commandsPerHost }: Pick<Turns<unknown>, 'addresses' | 'commandsPerHost'>,
+  said: string,
+): void {
   const lines = new Set(said.split(/\r?\n/));
   const missing = addresses.flatMap((address) =>
     Array.from({ length: commandsPerHost }, (_, index) => `${address} ${index}`).filter((line) => !lines.has(line)),
