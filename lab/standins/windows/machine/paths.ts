@@ -60,6 +60,16 @@ export class FileTree {
     }
   }
 
+  /** The names in a folder, in capitals; none when it is not there. */
+  names(windowsPath: string): ReadonlySet<string> {
+    const real = this.real(windowsPath);
+    try {
+      return new Set(real === undefined ? [] : readdirSync(real).map((name) => name.toUpperCase()));
+    } catch {
+      return new Set();
+    }
+  }
+
   isFile(windowsPath: string): boolean {
     return this.#kind(windowsPath) === 'file';
   }

@@ -24,11 +24,24 @@ export function programText(of: Omit<ProgramFile, 'hashes'>): string {
   return `${head}${JSON.stringify(of)}\n`;
 }
 
+/** Programs are started more often than they change. */
+const read = new Map<string, { readonly version: string; readonly file: ProgramFile }>();
+
+function fileState(realFile: string) {
+  const state = statSync(realFile);
+  return { mtimeMs: state.mtimeMs, size: state.size, ino: state.ino, isFile: state.isFile() };
+}
+
 /** Reads a program's file; undefined when it is none. */
 export function readProgram(realFile: string): ProgramFile | undefined {
   const start = Buffer.alloc(head.length);
+  let version: string;
   try {
-    if (!statSync(realFile).isFile()) return undefined;
+    const { mtimeMs, size, ino, isFile } = fileState(realFile);
+    if (!isFile) return undefined;
+    version = `${ino} ${mtimeMs} ${size}`;
+    const known = read.get(realFile);
+    if (known?.version === version) return known.file;
     const fd = openSync(realFile, 'r');
     readSync(fd, start);
     closeSync(fd);
@@ -38,8 +51,10 @@ export function readProgram(realFile: string): ProgramFile | undefined {
   if (start.toString('latin1') !== head) return undefined;
   const bytes = readFileSync(realFile);
   const digest = (name: string): string => createHash(name).update(bytes).digest('hex').toUpperCase();
-  return {
+  const file = {
     ...(JSON.parse(bytes.toString('utf8', head.length)) as Omit<ProgramFile, 'hashes'>),
     hashes: `SHA256=${digest('sha256')},MD5=${digest('md5')}`,
   };
+  read.set(realFile, { version, file });
+  return file;
 }

@@ -1,3 +1,4 @@
+import { win32 } from 'node:path';
 import { splitLine } from './command-line.ts';
 import type { ProcessStart, WinProcess } from './process.ts';
 import type { Machine } from './machine.ts';
@@ -35,7 +36,11 @@ export function findProgram(
   const folders = /[\\/:]/.test(name) ? [''] : ['', ...searchPath.split(';').filter(Boolean)];
   for (const folder of folders) {
     const base = machine.tree.resolve(folder === '' ? name : `${folder.replaceAll('"', '')}\\${name}`, cwd);
-    for (const extension of extensions) if (machine.tree.isFile(base + extension)) return base + extension;
+    const { dir, base: wanted } = win32.parse(base);
+    const there = machine.tree.names(dir);
+    for (const extension of extensions)
+      if (there.has((wanted + extension).toUpperCase()) && machine.tree.isFile(base + extension))
+        return base + extension;
   }
   return undefined;
 }
