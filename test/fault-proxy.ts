@@ -200,7 +200,7 @@ export class FaultProxy implements AsyncDisposable {
     const server = createConnection({ host: to.host ?? '127.0.0.1', port: to.port, allowHalfOpen: true });
     const both = [client, server];
     const reset = (): void => {
-      for (const socket of both) socket.resetAndDestroy();
+      for (const socket of both) if (!socket.destroyed) socket.resetAndDestroy();
     };
     for (const socket of both) {
       socket.setNoDelay(true);
