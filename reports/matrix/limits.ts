@@ -1,3 +1,4 @@
+import { findingsOf, subjectText } from '../../runner/domain/host-check.ts';
 import type { RunReport } from '../../runner/domain/run-report.ts';
 import { harnessRules } from '../shared/findings.ts';
 import { clockWords, utc } from '../shared/times.ts';
@@ -78,7 +79,7 @@ function notProved(run: RunReport): string[] {
   const unqualified = run.siems.filter(({ qualified }) => !qualified).map(({ id }) => id);
   return [
     'A detection shows that this behaviour, in this form, on this host, at this time, raised an alert. Other ways to run Python may raise none.',
-    `${reached} of ${real.length} hosts in scope were reached. Nothing is said about hosts that were not.`,
+    ...hostsReached(run, reached, real.length),
     ...(untested.length === 0
       ? []
       : [
@@ -96,5 +97,21 @@ function notProved(run: RunReport): string[] {
           `The adapter of ${unqualified.join(', ')} was not qualified on this site, so its answers may be read wrongly.`,
         ]),
     'Covering ATT&CK, or this strategy of it, does not guarantee full defensive coverage: adversaries do things that ATT&CK does not list.',
+  ];
+}
+
+/** How many of which hosts anything is said about, and which of them somebody has to look at. */
+function hostsReached({ run, aborted, hostChecks = [] }: RunReport, reached: number, of: number): string[] {
+  const { sample } = run;
+  const found = hostChecks.flatMap((check) => findingsOf(check).map((item) => ({ check, item })));
+  return [
+    sample === undefined
+      ? `${reached} of ${of} hosts in scope were reached. Nothing is said about hosts that were not.`
+      : `A sample was tested: ${sample.hostsSampled} of ${sample.hostsInScope} hosts in scope, ${sample.perRoleAndZone} of each role in each zone${sample.always === undefined ? '' : `, and all of ${sample.always}`}, chosen by the seed ${sample.seed}. ${reached} of ${of} real ones were reached. Nothing is said about the others.`,
+    ...(aborted === undefined ? [] : [`The run was stopped: ${aborted}.`]),
+    ...found.map(
+      ({ check, item }) =>
+        `${check.target}, ${check.when === 'before' ? 'before' : 'afterwards'}, ${subjectText(item)}: ${item.detail}.`,
+    ),
   ];
 }

@@ -218,3 +218,18 @@ t.test('columns: any text fits exactly, and wrapped lines keep every letter', (t
   );
   t.end();
 });
+
+t.test('reports: hosts in scope are those of the run, unless it took a sample of them', async (t) => {
+  const sampled = runReport();
+  const { sample, ...run } = sampled.run;
+  t.ok(sample);
+  const { hostChecks, aborted, ...rest } = { ...sampled, run };
+  t.ok(hostChecks !== undefined && aborted !== undefined);
+  for (const plugin of [matrix, terminal]) {
+    const text = async (of: typeof sampled): Promise<string> => (await openReport(plugin)).render(of)[0]?.text ?? '';
+    t.match(await text(sampled), /4 of 40 hosts.*spring/);
+    t.match(await text(rest), /2 of 3 (?:hosts )?in scope (?:were )?reached/);
+    t.notMatch(await text(rest), /of 40 hosts|no further wave|switches SSH off/);
+    t.match(await text(sampled), /no further wave[^]*switches SSH off/);
+  }
+});
