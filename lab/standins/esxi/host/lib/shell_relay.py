@@ -18,8 +18,11 @@ import tty
 from typed_line import TypedLine
 
 PROC = "/run/lab/proc"
-# Numbers of read, poll, select and their kin (syscalls(2)); where others apply, or may not be asked for, everybody is taken to wait.
-WAITING = {"x86_64": {"0", "7", "23", "270", "271"}, "aarch64": {"63", "72", "73"}}.get(platform.machine())
+# Numbers of read, and of poll, select and their kin (syscalls(2)); where others apply, or may not be asked for, everybody is
+# taken to wait.
+READ, OTHERS = {"x86_64": ("0", {"7", "23", "270", "271"}), "aarch64": ("63", {"72", "73"})}.get(
+    platform.machine(), (None, set())
+)
 AT_ONCE = b"\x03\x1a\x1c"  # interrupt, suspend, quit: for a program that does not look
 LINE_ENDS = b"\r\n\x04"
 LOOK_AGAIN = (0.001, 0.05)  # seconds; less and less often while nobody waits
@@ -35,19 +38,25 @@ def say(program, text):
             pass  # as syslog(3)
 
 
-def sleeps(pid):
-    """How often the process has gone to sleep (proc(5)); None when it does not wait for input now."""
-    if WAITING is None:
+def sleeps(pid, device):
+    """How often the process has gone to sleep (proc(5)); None when it does not wait for input of this terminal now."""
+    if READ is None:
         return time.monotonic_ns()
+    own = "%s/%d/" % (PROC, pid)
     try:
         # In this order: should it fall asleep in between, the count is an old one, and it is looked at again.
-        with open("%s/%d/status" % (PROC, pid)) as status, open("%s/%d/syscall" % (PROC, pid)) as state:
-            count = next(int(line.split()[1]) for line in status if line.startswith("voluntary_ctxt_switches"))
-            return count if state.read().split()[0] in WAITING else None
+        with open(own + "status") as status, open(own + "syscall") as syscall:
+            said = dict(line.split(":", 1) for line in status)
+            call, argument, *_ = syscall.read().split() + ["", ""]
+        if not said["State"].strip().startswith("S"):
+            return None
+        if call in OTHERS or (call == READ and os.stat(own + "fd/%d" % int(argument, 16)).st_rdev == device):
+            return int(said["voluntary_ctxt_switches"])
     except PermissionError:
         return time.monotonic_ns()
-    except (OSError, StopIteration):
-        return None
+    except (OSError, KeyError):
+        pass
+    return None
 
 
 def members(group):
@@ -63,8 +72,8 @@ def members(group):
 
 
 class Relay:
-    def __init__(self, user, shell, terminal, signals):
-        self.user, self.shell, self.terminal, self.signals = user, shell, terminal, signals
+    def __init__(self, user, shell, terminal, device, signals):
+        self.user, self.shell, self.terminal, self.device, self.signals = user, shell, terminal, device, signals
         self.line = TypedLine()
         self.pending = bytearray()
         self.before = {}
@@ -81,7 +90,7 @@ class Relay:
         except OSError:
             return {}
         pids = [self.shell] if group == self.shell else members(group)
-        return {pid: count for pid in pids for count in [sleeps(pid)] if count is not None}
+        return {pid: count for pid in pids for count in [sleeps(pid, self.device)] if count is not None}
 
     def forward(self):
         """Passes on what somebody waits for, a line at a time."""
@@ -177,13 +186,14 @@ def main():
         for fd in range(3):
             os.dup2(slave, fd)
         os.execv("/bin/sh", ["-sh"])
+    device = os.fstat(slave).st_rdev
     os.close(slave)
     tty.setraw(STDIN, termios.TCSANOW)
     resize = lambda *_: fcntl.ioctl(terminal, termios.TIOCSWINSZ, fcntl.ioctl(STDIN, termios.TIOCGWINSZ, bytes(8)))
     signal.signal(signal.SIGWINCH, resize)
     signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
     try:
-        Relay(user, shell, terminal, signals).run()
+        Relay(user, shell, terminal, device, signals).run()
     finally:
         say(daemon, ("Session closed for '%s' %s" % (user, where)).encode())
         os.close(terminal)
