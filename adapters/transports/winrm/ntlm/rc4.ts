@@ -15,12 +15,22 @@ export class Rc4 {
 
   /** Encrypts or decrypts: the same thing. */
   apply(bytes: Uint8Array): Uint8Array {
-    return bytes.map((byte) => {
-      this.#i = (this.#i + 1) & 0xff;
-      this.#j = (this.#j + this.#at(this.#i)) & 0xff;
-      this.#swap(this.#i, this.#j);
-      return byte ^ this.#at((this.#at(this.#i) + this.#at(this.#j)) & 0xff);
-    });
+    const s = this.#s;
+    const out = new Uint8Array(bytes.length);
+    let [i, j] = [this.#i, this.#j];
+    // Every message goes through here byte by byte: fields and calls would cost more than the cipher.
+    for (let at = 0; at < bytes.length; at += 1) {
+      i = (i + 1) & 0xff;
+      const a = s[i] ?? 0;
+      j = (j + a) & 0xff;
+      const b = s[j] ?? 0;
+      s[i] = b;
+      s[j] = a;
+      out[at] = (bytes[at] ?? 0) ^ (s[(a + b) & 0xff] ?? 0);
+    }
+    this.#i = i;
+    this.#j = j;
+    return out;
   }
 
   #at(index: number): number {

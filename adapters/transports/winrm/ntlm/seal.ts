@@ -1,5 +1,5 @@
-import { timingSafeEqual } from 'node:crypto';
-import { type Direction, directionKeys, hmacMd5 } from './keys.ts';
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { type Direction, directionKeys } from './keys.ts';
 import { Rc4 } from './rc4.ts';
 
 /** `signature`: 16 bytes, [MS-NLMP] 2.2.2.9.2. The ciphertext is as long as the plain text. */
@@ -15,13 +15,14 @@ export class SealBroken extends Error {
  * for all its messages and a sequence number from 0; a message counts whether or not it ever arrives.
  */
 export class SealedDirection {
-  readonly #sign: Uint8Array;
+  /** Made once: making it costs more than using it. */
+  readonly #sign: KeyObject;
   readonly #stream: Rc4;
   #sequence = 0;
 
   constructor(sessionKey: Uint8Array, direction: Direction) {
     const { sign, seal } = directionKeys(sessionKey, direction);
-    this.#sign = sign;
+    this.#sign = createSecretKey(sign);
     this.#stream = new Rc4(seal);
   }
 
@@ -48,7 +49,8 @@ export class SealedDirection {
     const view = new DataView(signature.buffer);
     view.setUint32(0, 1, true);
     view.setUint32(12, this.#sequence, true);
-    signature.set(this.#stream.apply(hmacMd5(this.#sign, signature.subarray(12), plaintext).subarray(0, 8)), 4);
+    const hmac = createHmac('md5', this.#sign).update(signature.subarray(12)).update(plaintext).digest();
+    signature.set(this.#stream.apply(hmac.subarray(0, 8)), 4);
     this.#sequence = (this.#sequence + 1) >>> 0;
     return signature;
   }
