@@ -145,7 +145,7 @@ export class FaultProxy implements AsyncDisposable {
 
   /** Resets all open connections now; new ones are let through. */
   drop(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) cut(socket);
   }
 
   /** Resets a connection after `bytes` more in this direction. */
@@ -194,13 +194,13 @@ export class FaultProxy implements AsyncDisposable {
   #connect(client: Socket, to: { readonly host?: string; readonly port: number }): void {
     this.connections += 1;
     if (this.#refusing) {
-      client.resetAndDestroy();
+      cut(client);
       return;
     }
     const server = createConnection({ host: to.host ?? '127.0.0.1', port: to.port, allowHalfOpen: true });
     const both = [client, server];
     const reset = (): void => {
-      for (const socket of both) if (!socket.destroyed) socket.resetAndDestroy();
+      for (const socket of both) cut(socket);
     };
     for (const socket of both) {
       socket.setNoDelay(true);
@@ -225,4 +225,11 @@ export class FaultProxy implements AsyncDisposable {
       });
     }
   }
+}
+
+/** A reset, where one is still possible: a socket that is not connected yet, or has said its end, has none to give. */
+function cut(socket: Socket): void {
+  if (socket.destroyed) return;
+  if (socket.connecting || socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
