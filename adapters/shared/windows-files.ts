@@ -8,8 +8,9 @@ import { sha256 } from './sha256.ts';
 export const fileCodes = { unreadable: 81, absent: 82, exists: 83, failed: 84, differs: 85, tooLong: 86 } as const;
 
 /**
- * Input: a line with the path (base64 of UTF-8), one with the SHA-256 in hex, then the bytes as lines of base64. Written under
- * a temporary name beside the path, read back and hashed, then renamed, so that the file is there whole or not at all.
+ * Input: a line with the path (base64 of UTF-8), one with the SHA-256 in hex, then the bytes as lines of base64. Made under its own
+ * name, as any program drops a file: a sensor that tells of new files would not tell of a rename. Read back and hashed; what is not
+ * whole is removed again.
  */
 export const putScript = `$ErrorActionPreference='Stop'
 $ProgressPreference='SilentlyContinue'
@@ -20,19 +21,18 @@ function there { [IO.File]::Exists($path) -or [IO.Directory]::Exists($path) }
 $folder=[IO.Path]::GetDirectoryName([IO.Path]::GetFullPath($path))
 if (-not [IO.Directory]::Exists($folder)) { exit ${fileCodes.absent} }
 if (there) { exit ${fileCodes.exists} }
-$part=$path+'.'+[Guid]::NewGuid().ToString('N')
+$made=$false
 $sha=[Security.Cryptography.SHA256]::Create()
 try {
-  $file=New-Object IO.FileStream $part,'CreateNew','Write','None'
+  $file=New-Object IO.FileStream $path,'CreateNew','Write','None'
+  $made=$true
   try { while ($null -ne ($line=$in.ReadLine())) { $b=[Convert]::FromBase64String($line); $file.Write($b,0,$b.Length) } }
   finally { $file.Close() }
-  $file=[IO.File]::OpenRead($part)
+  $file=[IO.File]::OpenRead($path)
   try { $have=[BitConverter]::ToString($sha.ComputeHash($file)).Replace('-','').ToLower() } finally { $file.Close() }
-  if ($have -ne $want) { [IO.File]::Delete($part); exit ${fileCodes.differs} }
-  [IO.File]::Move($part,$path)
+  if ($have -ne $want) { [IO.File]::Delete($path); exit ${fileCodes.differs} }
 } catch {
-  try { [IO.File]::Delete($part) } catch { }
-  if (there) { exit ${fileCodes.exists} }
+  if ($made) { try { [IO.File]::Delete($path) } catch { } } elseif (there) { exit ${fileCodes.exists} }
   [Console]::Error.WriteLine($_.Exception.Message)
   exit ${fileCodes.failed}
 }

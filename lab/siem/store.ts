@@ -115,9 +115,9 @@ export class Store {
 
   constructor(folder: string, maxBytes: { events?: number; alerts?: number; rules?: number } = {}) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    this.events = new JsonLines(path.join(folder, 'events.ndjson'), maxBytes.events ?? 64 * 1024 * 1024);
-    this.alerts = new JsonLines(path.join(folder, 'alerts.ndjson'), maxBytes.alerts ?? 32 * 1024 * 1024);
-    this.rules = new JsonLines(path.join(folder, 'rules.ndjson'), maxBytes.rules ?? 16 * 1024 * 1024);
+    this.events = new JsonLines(path.join(folder, 'events.ndjson'), maxBytes.events ?? 256 * 1024 * 1024);
+    this.alerts = new JsonLines(path.join(folder, 'alerts.ndjson'), maxBytes.alerts ?? 64 * 1024 * 1024);
+    this.rules = new JsonLines(path.join(folder, 'rules.ndjson'), maxBytes.rules ?? 64 * 1024 * 1024);
     this.#heartbeat = path.join(folder, 'heartbeat.json');
   }
 

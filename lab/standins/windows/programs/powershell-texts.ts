@@ -2,7 +2,6 @@ import {
   copyFileSync,
   readFileSync,
   readdirSync,
-  renameSync,
   rmSync,
   rmdirSync,
   statSync,
@@ -11,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import { randomBytes, createHash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { fileCodes, getScript, putScript } from '../../../../adapters/shared/windows-files.ts';
 import {
   cleanUpText,
@@ -201,19 +200,21 @@ const put: Text = async (call) => {
   const target = full(call, Buffer.from(encoded, 'base64').toString('utf8'));
   if (!tree.isFolder(path.win32.dirname(target))) return fileCodes.absent;
   if (tree.exists(target)) return fileCodes.exists;
-  const part = `${real(call, target)}.${randomBytes(16).toString('hex')}`;
+  const file = real(call, target);
+  let isMade = false;
   try {
     const bytes = Buffer.concat(lines.map((line) => Buffer.from(line, 'base64')));
-    writeFileSync(part, bytes, { flag: 'wx', mode: 0o644 });
-    if (createHash('sha256').update(readFileSync(part)).digest('hex') !== want) {
-      unlinkSync(part);
+    writeFileSync(file, bytes, { flag: 'wx', mode: 0o644 });
+    isMade = true;
+    call.machine.fileCreated(call.process, target);
+    if (createHash('sha256').update(readFileSync(file)).digest('hex') !== want) {
+      unlinkSync(file);
       return fileCodes.differs;
     }
-    tree.own(part);
-    renameSync(part, real(call, target));
+    tree.own(file);
     return 0;
   } catch (error) {
-    rmSync(part, { force: true });
+    if (isMade) rmSync(file, { force: true });
     await call.process.err(`${wordsOf(error, target)}\r\n`);
     return fileCodes.failed;
   }
