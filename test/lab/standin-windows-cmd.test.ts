@@ -179,6 +179,20 @@ t.test('programs: launchers, tasks and tools start what they are told, with the 
     'renamed',
     'System32\\cmd.exe',
   );
+  for (const name of ['start.js', 'office-parent.cmd', 'start-programs.py'] as const)
+    write(`payload-${name}`, readFileSync(new URL(`../../scenarios/payloads/${name}`, import.meta.url), 'utf8'));
+  const python = '"C:\\Program Files\\Python311\\python.exe"';
+  await runs(
+    `wscript.exe //B //Nologo payload-start.js ${python} ${home}\\run.py payload`,
+    'payload',
+    'System32\\wscript.exe',
+  );
+  const office = `cmd.exe /d /c ${home}\\payload-office-parent.cmd ${python} ${home}\\run.py office`;
+  t.match(await cmd(host, office), { out: 'office run.py\r\n', err: '', code: 0 });
+  t.equal(parentOf('office'), `${home}\\winword.exe`, 'a copy of cmd.exe under the name of Word');
+  const packed = `0x220x22C:\\Program Files\\Python311\\python.exe0x22 0x22${home}\\run.py0x22 packed0x22`;
+  await runs(`forfiles.exe /p ${home} /m run.py /c "cmd /d /c ${packed}"`, 'packed', 'System32\\cmd.exe');
+  t.match(await cmd(host, 'powershell.exe -NoProfile -File nowhere.ps1'), { code: 0xfffd0000, err: /does not exist/ });
   t.match(await cmd(host, 'wscript.exe odd.js'), { code: 1, err: /does not know this script/ });
   const task = `schtasks /create /tn Update /sc once /st 23:59 /f /tr "python.exe ${home}\\run.py task" > nul && schtasks /run /tn Update && schtasks /query /tn Update > nul && schtasks /delete /tn Update /f > nul`;
   t.equal((await cmd(host, task)).code, 0);

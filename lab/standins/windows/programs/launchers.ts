@@ -5,6 +5,7 @@ import type { Machine, Program } from '../machine/machine.ts';
 import { wildcard } from '../machine/paths.ts';
 import type { WinProcess } from '../machine/process.ts';
 import { startLine } from '../machine/start-line.ts';
+import { readScript } from './script-host.ts';
 
 const pythonProgram = 'C:\\Program Files\\Python311\\python.exe';
 
@@ -75,53 +76,30 @@ export const forfiles: Program = async (process, machine) => {
   return code;
 };
 
-const object = String.raw`(?:new\s+ActiveXObject|WScript\.CreateObject)\(\s*["']WScript\.Shell["']\s*\)`;
-const literal = String.raw`"(?:[^"\\\r\n]|\\.)*"|'(?:[^'\\\r\n]|\\.)*'`;
-const startScript = new RegExp(
-  String.raw`^\s*(?:var\s+(\w+)\s*=\s*${object}\s*;?\s*)?` +
-    String.raw`(?:(?:var\s+)?\w+\s*=\s*)?(?:WScript\.Quit\(\s*)?(?:${object}|(\w+))\.(Run|Exec)\(\s*(${literal})\s*(?:,\s*(\d+)\s*)?(?:,\s*(true|false|1|0)\s*)?\)\s*\)?\s*;?\s*$`,
-);
-
-/** A script that begins by putting its command together out of its arguments, with the command in the place of its name. */
-function filledIn(text: string, given: readonly string[]): string {
-  const [opening, list = ''] = /^\s*var (\w+) = WScript\.Arguments;\s*var \w+ = [^;]+;/.exec(text) ?? [];
-  if (opening === undefined) return text;
-  const [, name = '', parts = ''] = /var (\w+) = ([^;]+);$/.exec(opening) ?? [];
-  const command = parts
-    .split(' + ')
-    .map((part) =>
-      part.startsWith(`${list}(`) ? (given[Number(part.slice(list.length + 1, -1))] ?? '') : part.slice(1, -1),
-    )
-    .join('');
-  return text.slice(opening.length).replace(`(${name},`, () => `('${command.replaceAll('\\', '\\\\')}',`);
-}
-
-/** wscript.exe and cscript.exe: a script whose one statement is Run or Exec of WScript.Shell, with one command as its text. */
+/** wscript.exe and cscript.exe: a script that starts one command by WScript.Shell (script-host.ts). */
 export const wscript: Program = async (process, machine) => {
-  const [file, ...given] = splitLine(process.commandLine)
+  const words = splitLine(process.commandLine)
     .slice(1)
     .filter((word) => !word.startsWith('//'));
+  const [file, ...args] = words;
   const windowsPath = machine.tree.resolve(file ?? '', process.cwd);
   if (file === undefined || !machine.tree.isFile(windowsPath)) {
     await process.err(`Input Error: Can not find script file "${windowsPath}".\r\n`);
     return 1;
   }
-  const text = readFileSync(machine.tree.real(windowsPath) ?? '', 'utf8').replace(/^\s*\/\/.*$/gm, '');
-  const match = startScript.exec(filledIn(text, given));
-  if (match === null || match[1] !== match[2]) {
+  const order = readScript(readFileSync(machine.tree.real(windowsPath) ?? '', 'utf8'), args);
+  if (order === undefined) {
     await process.err(
       `The stand-in does not know this script: ${windowsPath}. It runs one command by WScript.Shell.\r\n`,
     );
     return 1;
   }
-  const [, , , method, quoted = '', , waits] = match;
-  const command = quoted
-    .slice(1, -1)
-    .replaceAll(/\\(.)/g, (_, character: string) => ({ n: '\n', t: '\t' })[character] ?? character);
-  const started = child(process, machine, command);
+  const started = child(process, machine, order.command);
   if (started === undefined) {
-    await process.err(`${windowsPath}(1, 1) WshShell.${method ?? ''}: The system cannot find the file specified.\r\n`);
+    await process.err(`${windowsPath}(1, 1) WshShell: The system cannot find the file specified.\r\n`);
     return 1;
   }
-  return method === 'Exec' || waits === 'true' || waits === '1' ? started.exited : 0;
+  if (!order.waits) return 0;
+  const code = await started.exited;
+  return order.quits ? code : 0;
 };

@@ -5,12 +5,26 @@ import { harnessTexts } from './powershell-texts.ts';
 import { PowershellExit } from './powershell-call.ts';
 import type { PowershellCall } from './powershell-call.ts';
 
+/** What powershell.exe ends with when the script of `-File` is not there: -196608. */
+const noSuchFile = 0xfffd0000;
+
 /**
  * powershell.exe, which the stand-in does not have: it does itself what the harness's own texts say, known by each of their
  * characters, and refuses every other text by name.
  */
 export const powershell: Program = async (process, machine) => {
-  const text = textOf(splitLine(process.commandLine).slice(1));
+  const words = splitLine(process.commandLine).slice(1);
+  const file = words[words.findIndex((word) => /^[-/](?:file|f)$/i.test(word)) + 1] ?? '';
+  if (
+    words.some((word) => /^[-/](?:file|f)$/i.test(word)) &&
+    !machine.tree.exists(machine.tree.resolve(file, process.cwd))
+  ) {
+    await process.err(
+      `The argument '${file}' to the -File parameter does not exist. Provide the path to an existing '.ps1' file.\r\n`,
+    );
+    return noSuchFile;
+  }
+  const text = textOf(words);
   if (text === undefined) return refuse(process, 'a session without a command, or an option that it does not know');
   const input = async (): Promise<string> => {
     const chunks: Buffer[] = [];
