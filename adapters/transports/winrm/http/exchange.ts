@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { Client } from 'undici';
+import { Client, type Dispatcher } from 'undici';
 import type { Endpoint } from './options.ts';
 
 export type RawAnswer = {
@@ -66,20 +66,49 @@ export class Exchange {
     body: Uint8Array | undefined,
     signal: AbortSignal,
   ): Promise<RawAnswer> {
-    const answer = await this.#client.request({
-      method: 'POST',
-      path: this.#path,
-      headers: { 'user-agent': 'detproof', ...headers },
-      body: body ?? null,
-      signal,
-    });
-    const type = answer.headers['content-type'];
-    return {
-      status: answer.statusCode,
-      contentType: typeof type === 'string' ? type : type?.[0],
-      authenticate: answer.headers['www-authenticate'],
-      body: new Uint8Array(await answer.body.arrayBuffer()),
-    };
+    const { promise, resolve, reject } = Promise.withResolvers<RawAnswer>();
+    const chunks: Buffer[] = [];
+    let request: Dispatcher.DispatchController | undefined;
+    let head: Omit<RawAnswer, 'body'> | undefined;
+    const stop = (): void => request?.abort(signal.reason as Error);
+    signal.addEventListener('abort', stop, { once: true });
+    // Answers are short and read whole: a stream for each, as undici's request() makes it, costs as much as all the rest.
+    this.#client.dispatch(
+      {
+        method: 'POST',
+        path: this.#path,
+        headers: { 'user-agent': 'detproof', ...headers },
+        body: body ?? null,
+      },
+      {
+        onRequestStart(controller) {
+          request = controller;
+          if (signal.aborted) stop();
+        },
+        onResponseStart(_, status, answered) {
+          const type = answered['content-type'];
+          head = {
+            status,
+            contentType: typeof type === 'string' ? type : type?.[0],
+            authenticate: answered['www-authenticate'],
+          };
+        },
+        onResponseData(_, chunk) {
+          chunks.push(chunk);
+        },
+        onResponseEnd() {
+          if (head !== undefined) resolve({ ...head, body: Buffer.concat(chunks) });
+        },
+        onResponseError(_, error) {
+          reject(error);
+        },
+      },
+    );
+    try {
+      return await promise;
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
   }
 
   destroy(): void {
