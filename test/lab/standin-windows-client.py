@@ -34,12 +34,12 @@ def run_pypsrp(ask):
     from pypsrp.wsman import WSMan
     url = urllib.parse.urlsplit(ask['url'])
     secure = url.scheme == 'https'
+    options = {'negotiate_send_cbt': not ask.get('unbound', False)}
+    if ask['auth'] == 'certificate':
+        options = {'certificate_pem': ask['cert'], 'certificate_key_pem': ask['key']}
     server = WSMan(
         url.hostname, port=url.port, username=ask['user'], password=ask['password'], ssl=secure, auth=ask['auth'],
-        cert_validation=ask.get('ca', True), encryption='auto' if secure else 'always', operation_timeout=2,
-        certificate_pem=ask.get('cert'), certificate_key_pem=ask.get('key')) if ask['auth'] == 'certificate' else WSMan(
-        url.hostname, port=url.port, username=ask['user'], password=ask['password'], ssl=secure, auth=ask['auth'],
-        cert_validation=ask.get('ca', True), encryption='auto' if secure else 'always', operation_timeout=2)
+        cert_validation=ask.get('ca', True), encryption='auto' if secure else 'always', operation_timeout=2, **options)
     results = []
     with server, WinRS(server, environment=ask.get('environment'), working_directory=ask.get('folder')) as shell:
         for step in ask['steps']:

@@ -17,6 +17,8 @@ export type PeerRequest = {
   readonly cert?: string;
   readonly key?: string;
   readonly encryption?: 'never';
+  /** pypsrp: sends no channel binding. */
+  readonly unbound?: boolean;
   readonly environment?: Readonly<Record<string, string>>;
   readonly folder?: string;
   readonly steps: readonly {

@@ -1,30 +1,7 @@
-import { CmdExit } from './interpreter.ts';
-import type { Interpreter } from './interpreter.ts';
+import type { Builtin, BuiltinCall } from './builtin.ts';
+import { fail, say } from './builtin.ts';
+import { CmdExit } from './exit.ts';
 import { fileBuiltins } from './file-builtins.ts';
-import type { Streams } from './streams.ts';
-
-/** A command that cmd.exe carries out itself. Its result is the error level. */
-export type Builtin = (call: BuiltinCall) => Promise<number>;
-export type BuiltinCall = { readonly shell: Interpreter; readonly args: string; readonly streams: Streams };
-
-/** Writes a line of output. */
-export async function say(call: BuiltinCall, text: string): Promise<0> {
-  await call.streams.stdout.write(Buffer.from(`${text}\r\n`));
-  return 0;
-}
-
-/** Writes a line of errors. */
-export async function fail(call: BuiltinCall, text: string): Promise<1> {
-  await call.streams.stderr.write(Buffer.from(`${text}\r\n`));
-  return 1;
-}
-
-/** The words of the arguments, without their quotes. */
-export function words(args: string): readonly string[] {
-  return [...args.matchAll(/"([^"]*)"?|[^\s"]+(?:"[^"]*"[^\s"]*)*/g)].map(
-    ([whole, quoted]) => quoted ?? whole.replaceAll('"', ''),
-  );
-}
 
 const version = 'Microsoft Windows [Version 10.0.20348.2340]';
 

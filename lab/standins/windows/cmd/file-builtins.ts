@@ -12,8 +12,8 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { wildcard } from '../machine/paths.ts';
-import type { Builtin, BuiltinCall } from './builtins.ts';
-import { fail, say, words } from './builtins.ts';
+import type { Builtin, BuiltinCall } from './builtin.ts';
+import { fail, say, words } from './builtin.ts';
 
 const notFound = 'The system cannot find the file specified.';
 const noPath = 'The system cannot find the path specified.';

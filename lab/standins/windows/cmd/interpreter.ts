@@ -5,20 +5,11 @@ import type { Machine } from '../machine/machine.ts';
 import type { WinProcess } from '../machine/process.ts';
 import { findProgram } from '../machine/start-line.ts';
 import { builtins } from './builtins.ts';
+import { CmdExit } from './exit.ts';
 import { CmdSyntaxError, expandVariables, parseCmd } from './parse.ts';
 import type { CmdNode, Condition } from './parse.ts';
 import { RedirectError, redirected } from './streams.ts';
 import type { Streams } from './streams.ts';
-
-/** Thrown by `exit`. */
-export class CmdExit extends Error {
-  readonly code: number;
-
-  constructor(code: number) {
-    super('exit');
-    this.code = code;
-  }
-}
 
 /** Exit code of a batch file's line that names no program; from `cmd /c` it is 1. */
 const notFoundInBatch = 9009;

@@ -1,4 +1,5 @@
-import { CmdExit, Interpreter } from '../cmd/interpreter.ts';
+import { CmdExit } from '../cmd/exit.ts';
+import { Interpreter } from '../cmd/interpreter.ts';
 import { commandOf } from '../cmd/parse.ts';
 import type { Program } from '../machine/machine.ts';
 

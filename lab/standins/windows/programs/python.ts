@@ -10,7 +10,7 @@ import { splitLine } from '../machine/command-line.ts';
 import { findProgram } from '../machine/start-line.ts';
 
 /** Debian 12's interpreter: Python 3.11, which the stand-in claims to have. */
-export const pythonHere = '/usr/bin/python3';
+const pythonHere = '/usr/bin/python3';
 
 const port = z.int();
 const requestSchema = z.discriminatedUnion('op', [
