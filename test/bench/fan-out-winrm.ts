@@ -26,6 +26,8 @@ export type WinrmField = {
   readonly way: 'protocol' | 'session';
   /** Configuration of OpenSSL with which Python has MD4. */
   readonly openssl: string;
+  /** Folder in which Node keeps what it has compiled. */
+  readonly compiled: string;
 };
 
 /** requests_ntlm takes MD4 from OpenSSL, which has it in its legacy provider only (OPENSSL_PROVIDER-LEGACY(7)). */
@@ -49,7 +51,11 @@ type Program = Pick<Side<WinrmField>, 'name' | 'goal'> & {
 /** Its own process, as the other is: starting Node and loading the transport is part of the time. */
 const detproof: Program = {
   name: 'detproof',
-  start: (field) => outputOf(process.execPath, [beside('fan-out-winrm-detproof.ts'), JSON.stringify(field)]),
+  start: (field) =>
+    outputOf(process.execPath, [beside('fan-out-winrm-detproof.ts'), JSON.stringify(field)], {
+      // Python keeps its modules compiled beside them without being asked; Node is told where.
+      NODE_COMPILE_CACHE: field.compiled,
+    }),
 };
 
 const pywinrm = (name: string, way: WinrmField['way'], more: Pick<Program, 'goal'> = {}): Program => ({
@@ -99,7 +105,7 @@ export async function benchWinrmFanOut(): Promise<Comparison> {
   const { endpoints, account, passwordFile } = servers;
   const field: WinrmField = {
     ...{ endpoints, account, passwordFile, commandsPerHost, cmd },
-    ...{ threads: hosts, way: 'protocol', openssl: configuration },
+    ...{ threads: hosts, way: 'protocol', openssl: configuration, compiled: join(servers.folder, 'compiled') },
   };
   const sides = programs.map((program, index) => measured(program, servers, cpu[index] ?? { client: [], server: [] }));
   // Both programs read from the disk once, and the stand-ins warm, before anything counts.
