@@ -120,6 +120,7 @@ function header(run: RunReport, width: number, paint: Paints): string[] {
           target.fidelity === 'stand-in' ? 'stand-in, never counted' : '',
           target.reached ? '' : `NOT REACHED: ${target.trouble ?? 'no reason given'}`,
           target.clock === undefined ? '' : `clock ${clockWords(target.clock)}`,
+          ...(target.remarks ?? []),
         ]
           .filter((part) => part !== '')
           .join(', '),

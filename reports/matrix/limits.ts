@@ -85,6 +85,7 @@ function notProved(run: RunReport): string[] {
       : [
           `No real ${untested.join(', ')} host was tested; those analytics say “not tested”, which is neither good nor bad.`,
         ]),
+    ...run.targets.flatMap(({ id, remarks = [] }) => remarks.map((remark) => `${id}: ${remark}.`)),
     ...(standIns.length === 0
       ? []
       : [`Stand-ins (${standIns.join(', ')}) imitate a platform. They are shown and never counted.`]),

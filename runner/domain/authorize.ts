@@ -14,8 +14,15 @@ export type AuthorizedTarget = {
   readonly purpose: 'run' | 'clean-up';
   /** Nothing of the run may start later than this. */
   readonly until: Instant;
+  /** Of the engagement: a transport that learns of another address on its way holds it against {@link mayPass}. */
+  readonly neverTouch: readonly string[];
   readonly [brand]: true;
 };
+
+/** May an address that is no target of the inventory be connected to on the way to this one: a jump host, what a client's configuration names? */
+export function mayPass({ neverTouch }: Pick<AuthorizedTarget, 'neverTouch'>, address: string): boolean {
+  return !neverTouch.some((name) => sameSpelling(name) === sameSpelling(address));
+}
 
 export type Authorization =
   { readonly is: 'authorized'; readonly target: AuthorizedTarget } | { readonly is: 'refused'; readonly why: Reason };
@@ -60,7 +67,14 @@ export function authorize(
     );
   return {
     is: 'authorized',
-    target: { target, account: scope.account, purpose: 'run', until: first.until, [brand]: true },
+    target: {
+      target,
+      account: scope.account,
+      purpose: 'run',
+      until: first.until,
+      neverTouch: inventory.engagement.neverTouch,
+      [brand]: true,
+    },
   };
 }
 
@@ -75,7 +89,14 @@ export function authorizeCleanup(
   if (scope.is === 'refused') return scope;
   return {
     is: 'authorized',
-    target: { target, account: scope.account, purpose: 'clean-up', until: shift(now, 3_600_000), [brand]: true },
+    target: {
+      target,
+      account: scope.account,
+      purpose: 'clean-up',
+      until: shift(now, 3_600_000),
+      neverTouch: inventory.engagement.neverTouch,
+      [brand]: true,
+    },
   };
 }
 
@@ -105,8 +126,14 @@ function inScope(
       'out-of-scope',
       `${target.id} is on the never-touch list of engagement ${inventory.engagement.id} (${forbidden})`,
     );
+  const jumpHost = target.jumpHosts?.find((address) => !mayPass(inventory.engagement, address));
+  if (jumpHost !== undefined)
+    return refused(
+      'out-of-scope',
+      `${jumpHost}, a jump host of ${target.id}, is on the never-touch list of engagement ${inventory.engagement.id}`,
+    );
   const sink = inventory.engagement.sink.replace(/:\d+$/, '');
-  if (inventory.engagement.neverTouch.some((name) => sameSpelling(name) === sameSpelling(sink)))
+  if (!mayPass(inventory.engagement, sink))
     return refused(
       'out-of-scope',
       `the sink ${sink} is on the never-touch list of engagement ${inventory.engagement.id}`,

@@ -34,6 +34,8 @@ export type HostReached = {
   readonly account: string;
   readonly clock?: ClockOffset;
   readonly failure?: Reason;
+  /** What the transport had to do that weakens what it says: an unchecked certificate, an old algorithm. */
+  readonly remarks?: readonly string[];
 };
 
 export type RunState = 'complete' | 'stopped' | 'interrupted';

@@ -174,6 +174,8 @@ export type RunReport = {
     readonly reached: boolean;
     readonly trouble?: string;
     readonly clock?: ClockOffset;
+    /** What the transport had to do that weakens what it says. */
+    readonly remarks?: readonly string[];
   }[];
   readonly executions: readonly ExecutionReport[];
   readonly matrix: Matrix;

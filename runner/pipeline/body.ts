@@ -176,7 +176,10 @@ export class Body {
       channel: this.#plan.channel,
       ...(ready.cwd === undefined ? {} : { cwd: ready.cwd }),
       ...(ready.stdin === undefined ? {} : { stdin: ready.stdin }),
-      ...(step.privilege === undefined ? {} : { privilege: step.privilege }),
+      // On Windows the rights came with the login.
+      ...(step.privilege === undefined || this.#where.target.platform === 'windows'
+        ? {}
+        : { privilege: step.privilege }),
     };
     const outcome = await this.#starting(() => this.#record(`step ${index + 1}`, command, step.timeout));
     if (!refusedByShell(outcome)) this.#mayHaveStarted = true;

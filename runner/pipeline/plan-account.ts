@@ -107,6 +107,9 @@ function obstacle(
   const executable = scenario.steps.map((step) => step.executable).find((name) => name !== undefined);
   if (executable !== undefined && target.executables[executable] === undefined)
     return `the operator has supplied no executable ${executable} for ${target.id} (executables in the inventory)`;
+  const needsAdmin = scenario.steps.some(({ privilege }) => privilege === 'admin');
+  if (needsAdmin && target.platform === 'windows' && account.role !== 'admin')
+    return 'it needs an account of the role admin: on Windows rights come with the login';
   if (scenario.when === undefined) return undefined;
   if (target.maintenance === undefined) return `${target.id} declares no maintenance window to hold the time against`;
   const isMaintenance = isOpen(target.maintenance, now);

@@ -27,12 +27,15 @@ export async function reach(
   const { journal, clock } = deps;
   const allowed = authorize(deps.inventory, target, account, clock.now(), duration(0));
   const of = { target: target.id, account };
-  const told = async (rest: { failure: Reason } | { clock?: Where['probe']['clock'] }): Promise<void> => {
-    const { clock: offset, failure } = { clock: undefined, failure: undefined, ...rest };
+  const told = async (
+    rest: { failure: Reason } | { clock?: Where['probe']['clock']; remarks: readonly string[] },
+  ): Promise<void> => {
+    const { clock: offset, failure, remarks } = { clock: undefined, failure: undefined, remarks: [], ...rest };
     const data = {
       ...of,
       ...(offset === undefined ? {} : { clock: offset }),
       ...(failure === undefined ? {} : { failure }),
+      ...(remarks.length === 0 ? {} : { remarks }),
     };
     await journal.append({ type: 'host', data });
     progress({ kind: 'host', host: data });
@@ -56,7 +59,8 @@ export async function reach(
     );
     const probe = await host.probe(allowed.target, folders, interrupt);
     const found = probe.clock === undefined ? {} : { clock: probe.clock };
-    await told(found);
+    const { remarks = [] } = await host.session(allowed.target, interrupt);
+    await told({ ...found, remarks });
     const absent = new Set([...probe.absent].map((path) => path.replace(/^~/, () => probe.home)));
     const where = { target, host, probe: { ...probe, absent }, schedule: inTurn() };
     return { where, check: await checked(found) };

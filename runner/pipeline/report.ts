@@ -82,6 +82,7 @@ export function makeReport(input: ReportInput): RunReport {
       const seen = hosts.filter((host) => host.target === target.id);
       const clock = seen.find((host) => host.clock !== undefined)?.clock;
       const trouble = seen.at(-1)?.failure?.detail;
+      const remarks = [...new Set(seen.flatMap((host) => host.remarks ?? []))];
       return {
         id: target.id,
         platform: target.platform,
@@ -94,6 +95,7 @@ export function makeReport(input: ReportInput): RunReport {
         reached: seen.some((host: HostReached) => host.failure === undefined),
         ...(trouble === undefined ? {} : { trouble }),
         ...(clock === undefined ? {} : { clock }),
+        ...(remarks.length === 0 ? {} : { remarks }),
       };
     }),
     executions: reports,

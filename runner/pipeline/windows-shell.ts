@@ -38,10 +38,15 @@ try{for($i=0;$i+1 -lt $l.Length;$i+=2){$a=$l[$i+1];switch($l[$i]){
 'link'{New-Item -ItemType SymbolicLink -Path $a -Target $f | Out-Null}
 }}}catch{[Console]::Error.WriteLine($_.Exception.Message);exit 18}`;
 
-/** Registers a task of the account that has no trigger and so never starts by itself, and starts it once. */
+/**
+ * Registers a task of the account that has no trigger and so never starts by itself, and starts it once: without a session of the
+ * account (S4U) where its rights allow that, else in the session that it must then have.
+ */
 export const scheduleText = `${start}$n=$l[0];$c=@{Execute=$l[1]}
 if($l[2]){$c.Argument=$l[2]};if($l[3]){$c.WorkingDirectory=$l[3]}
-try{Register-ScheduledTask -TaskName $n -Action (New-ScheduledTaskAction @c) | Out-Null;Start-ScheduledTask -TaskName $n}
+try{$a=New-ScheduledTaskAction @c;$p=New-ScheduledTaskPrincipal -UserId "$env:USERDOMAIN\\$env:USERNAME" -LogonType S4U
+try{Register-ScheduledTask -TaskName $n -Action $a -Principal $p | Out-Null}catch{Register-ScheduledTask -TaskName $n -Action $a | Out-Null}
+Start-ScheduledTask -TaskName $n}
 catch{[Console]::Error.WriteLine($_.Exception.Message);exit 19}`;
 
 /** Carries out clean-up steps and says of each whether it is done; what is left is said with the host's own words. */

@@ -13,6 +13,7 @@ export function authorizedTarget(host: {
   readonly settings: unknown;
   readonly account: string;
   readonly accountSettings: unknown;
+  readonly neverTouch?: readonly string[];
   readonly platform?: Platform;
 }): AuthorizedTarget {
   const target: Target = {
@@ -40,7 +41,7 @@ export function authorizedTarget(host: {
       authorizedBy: 'tests',
       contacts: [],
       signedPlans: false,
-      neverTouch: [],
+      neverTouch: host.neverTouch ?? [],
       sink: 'loopback',
     },
     windows: [

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { authorize, authorizeCleanup, refuseEngagement } from '../../runner/domain/authorize.ts';
+import { authorize, authorizeCleanup, refuseEngagement, mayPass } from '../../runner/domain/authorize.ts';
 import type { Engagement, Inventory, Target, Window } from '../../runner/domain/inventory.ts';
 import { duration, epochMs, type Instant, instant, parseInstant, shift } from '../../runner/domain/time.ts';
 
@@ -149,6 +149,18 @@ t.test('authorize: clean-up is allowed when no window is open, and for an hour',
   };
   const answer = authorizeCleanup(inventory({ windows: [closed] }), target, 'alice', now);
   t.match(answer, { is: 'authorized', target: { purpose: 'clean-up', until: shift(now, 3_600_000) } });
+  t.end();
+});
+
+t.test('authorize: a jump host that is on the never-touch list refuses the target behind it', (t) => {
+  const behind = { ...target, jumpHosts: ['10.9.8.7', 'Bastion.example.org'] };
+  const made = inventory({ engagement: { neverTouch: ['bastion.example.org.'] }, targets: [behind] });
+  t.match(authorize(made, behind, 'alice', instant(0), duration(0)), {
+    is: 'refused',
+    why: { class: 'out-of-scope', detail: /Bastion\.example\.org, a jump host of web-1, is on the never-touch list/ },
+  });
+  t.notOk(mayPass(made.engagement, 'BASTION.example.org'));
+  t.ok(mayPass(made.engagement, 'bastion2.example.org'));
   t.end();
 });
 

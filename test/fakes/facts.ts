@@ -179,7 +179,9 @@ export function briefFacts(brief: Brief): Facts {
     alerted: alertedFact(alert),
     attributed: attributedFact(alert),
     inTime: alert === 'exact' ? inTimeFact(inTime) : notAsked('no attributed alert'),
-    alerts: hasAlert ? [{ alert: alertHit.id, rule, grade, latencyMs, raw: ref, name: 'The rule', techniques: [] }] : [],
+    alerts: hasAlert
+      ? [{ alert: alertHit.id, rule, grade, latencyMs, raw: ref, name: 'The rule', techniques: [] }]
+      : [],
     alertsRead: alertsRead === 'yes' ? { is: 'yes', evidence: [ref] } : { is: 'unknown', why: reason },
     byHarness: alert === 'harness' ? [rule] : [],
   };

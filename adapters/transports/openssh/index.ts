@@ -1,4 +1,4 @@
-import type { AuthorizedTarget } from '../../../runner/domain/authorize.ts';
+import { type AuthorizedTarget, mayPass } from '../../../runner/domain/authorize.ts';
 import {
   type PluginDeps,
   type Session,
@@ -8,6 +8,7 @@ import {
 } from '../../../runner/ports.ts';
 import { Refusals } from '../../shared/refusals.ts';
 import { Master } from './master.ts';
+import { placesOf } from './places.ts';
 import { OpensshSession } from './session.ts';
 import { type OpensshAccount, opensshAccount, type OpensshSettings, opensshSettings } from './settings.ts';
 
@@ -19,7 +20,8 @@ class OpensshTransport implements Transport {
     this.#deps = deps;
   }
 
-  async connect({ target, account }: AuthorizedTarget, signal: AbortSignal): Promise<Session> {
+  async connect(authorized: AuthorizedTarget, signal: AbortSignal): Promise<Session> {
+    const { target, account } = authorized;
     const settings = this.#absolute(opensshSettings.parse(target.transport.settings));
     const given = opensshAccount.parse(account.settings);
     const file = (path: string | undefined): string | undefined =>
@@ -29,8 +31,15 @@ class OpensshTransport implements Transport {
     if (account.name.startsWith('-') || target.address.startsWith('-'))
       throw new TransportFailure('not-started', `${target.id}: neither an account nor an address begins with a dash`);
     const credential = `key ${given.key ?? ''} ${given.certificate ?? ''} agent ${String(given.agent ?? '')} as ${account.name}`;
+    const to = { address: target.address, account: account.name, settings, login, agent };
+    for (const place of await placesOf(to))
+      if (!mayPass(authorized, place))
+        throw new TransportFailure(
+          'not-started',
+          `${target.id} would be reached over ${place}, which is on the never-touch list of the engagement`,
+        );
     const master = await this.#refusals.guard(credential, target.id, signal, () =>
-      Master.connect(target.id, { address: target.address, account: account.name, settings, login, agent }, signal),
+      Master.connect(target.id, to, signal),
     );
     return new OpensshSession(master, {
       host: target.id,

@@ -1,5 +1,11 @@
-import type { AuthorizedTarget } from '../../../runner/domain/authorize.ts';
-import type { PluginDeps, Session, Transport, TransportPlugin } from '../../../runner/ports.ts';
+import { type AuthorizedTarget, mayPass } from '../../../runner/domain/authorize.ts';
+import {
+  type PluginDeps,
+  type Session,
+  type Transport,
+  TransportFailure,
+  type TransportPlugin,
+} from '../../../runner/ports.ts';
 import { type HostConfig, noConfig, readClientConfig } from './client-config.ts';
 import { Connections } from './connections.ts';
 import { route } from './route.ts';
@@ -16,11 +22,18 @@ class SshTransport implements Transport {
     this.#connections = new Connections(deps);
   }
 
-  async connect({ target, account }: AuthorizedTarget, signal: AbortSignal): Promise<Session> {
+  async connect(authorized: AuthorizedTarget, signal: AbortSignal): Promise<Session> {
+    const { target, account } = authorized;
     const settings = sshSettings.parse(target.transport.settings);
     const login = sshAccount.parse(account.settings);
     const lookUp = settings.config === undefined ? () => noConfig : await this.#config(settings.config);
     const hops = route(target, { name: account.name, login }, settings, lookUp);
+    for (const { name, address, taken } of hops)
+      if (!mayPass(authorized, address))
+        throw new TransportFailure(
+          'not-started',
+          `${name} would be reached at ${address}, which is on the never-touch list of the engagement${taken}`,
+        );
     const reached = await this.#connections.reach(hops, signal);
     const shell = settings.shell ?? (target.platform === 'windows' ? 'cmd' : 'posix');
     return new SshSession(reached, {

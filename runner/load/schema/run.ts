@@ -121,6 +121,7 @@ export const runSchema = heldTo<RunReport>()(
         reached: z.boolean(),
         trouble: z.string().exactOptional(),
         clock: clockOffset.exactOptional(),
+        remarks: z.array(z.string()).exactOptional(),
       }),
     ),
     executions: z.array(executionReport),

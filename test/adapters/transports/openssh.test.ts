@@ -17,6 +17,7 @@ const never = new AbortController().signal;
 
 type Login = {
   readonly id?: string;
+  readonly neverTouch?: readonly string[];
   readonly account?: string;
   readonly accountSettings?: unknown;
   readonly settings?: Readonly<Record<string, unknown>>;
@@ -28,6 +29,7 @@ function targetOn(sshd: Sshd, login: Login = {}): ReturnType<typeof authorizedTa
     address: '127.0.0.1',
     kind: 'openssh',
     settings: { port: sshd.port, knownHosts: sshd.knownHosts, ...login.settings },
+    ...(login.neverTouch === undefined ? {} : { neverTouch: login.neverTouch }),
     account: login.account ?? 'user',
     accountSettings: login.accountSettings ?? { key: sshd.key },
   });
@@ -174,6 +176,17 @@ t.test('openssh: against a real sshd', async (t) => {
     const other = await start(t);
     const loose = { ...settings, knownHosts: other.knownHosts };
     await failureOf(t, connect(sshd, { settings: loose }), 'host-key');
+    for (const text of [
+      'HostName localhost',
+      'ProxyJump gw@LocalHost:22',
+      'ProxyJump x\nHost x\n  HostName localhost',
+    ]) {
+      await writeFile(config, `Host 127.0.0.1\n  Port ${sshd.port}\n  ${text}\n`);
+      t.match(
+        await failureOf(t, connect(sshd, { settings, neverTouch: ['localhost'] }), 'not-started'),
+        /would be reached over localhost, which is on the never-touch list/i,
+      );
+    }
     await writeFile(config, 'NoSuchOption yes\n');
     t.match(await failureOf(t, connect(sshd, { settings }), 'protocol'), /Bad configuration option/);
   });

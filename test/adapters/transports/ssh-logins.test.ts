@@ -18,6 +18,7 @@ const password = 'correct horse battery staple';
 type Login = {
   readonly id?: string;
   readonly address?: string;
+  readonly neverTouch?: readonly string[];
   readonly account?: string;
   readonly accountSettings?: unknown;
   readonly settings?: Readonly<Record<string, unknown>>;
@@ -29,6 +30,7 @@ function connect(sshd: Sshd, login: Login = {}, transport: Transport = plugin.op
     address: login.address ?? '127.0.0.1',
     kind: 'ssh',
     settings: { port: sshd.port, knownHosts: sshd.knownHosts, ...login.settings },
+    ...(login.neverTouch === undefined ? {} : { neverTouch: login.neverTouch }),
     account: login.account ?? 'user',
     accountSettings: login.accountSettings ?? { key: `file:${sshd.key}` },
   });
@@ -226,6 +228,12 @@ Host *
     await works(t, await connect(host, login), 'through the jump host of the file');
     t.match(gateway.log(), /Accepted publickey for root/);
     await works(t, await connect(host, { ...login, settings: { ...login.settings, port: host.port } }), 'port given');
+
+    await write(hosts);
+    t.match(
+      await failureOf(t, connect(host, { ...login, neverTouch: ['127.0.0.1'] }), 'not-started'),
+      /jump host gw of host-under-test would be reached at 127\.0\.0\.1, which is on the never-touch list/,
+    );
 
     await write(hosts.replace(`port ${host.port}`, 'port 1'));
     t.match(
