@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { benchFanOut } from './fan-out.ts';
 import { benchWinrmFanOut } from './fan-out-winrm.ts';
 import { benchLabRun } from './lab-run.ts';
+import { benchScale } from './scale.ts';
 import { describe } from './sides.ts';
 import { benchSigma } from './sigma.ts';
 
@@ -20,6 +21,11 @@ const parts: readonly (readonly [string, string, () => Promise<readonly string[]
     'Fan-out over WinRM',
     'The winrm transport against pywinrm with a thread for each host, in one run, alternating, on the same endpoints: stand-ins, since no Windows is at hand. NTLM, sealed, over plain http. Both start anew each turn, from modules that are already compiled (by Python always, by Node with NODE_COMPILE_CACHE).',
     async () => describe(await benchWinrmFanOut()),
+  ],
+  [
+    'Scenarios × targets',
+    'A whole run, from its plan to its reports, and how its cost grows with the hosts.',
+    benchScale,
   ],
   ['Lab run', 'What a whole run costs above its commands and its waiting.', async () => (await benchLabRun()).lines],
   ['Sigma matcher', 'The matcher of the lab’s SIEM.', async () => (await benchSigma()).lines],

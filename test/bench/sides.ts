@@ -3,8 +3,6 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-const limitMs = 120_000;
-
 export type SideTimes = { readonly name: string; readonly seconds: readonly number[]; readonly median: number };
 export type Comparison = {
   readonly what: string;
@@ -82,10 +80,11 @@ export async function outputOf(
   command: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  timeoutMs = 120_000,
 ): Promise<{ readonly stdout: string; readonly stderr: string }> {
   return run(command, [...args], {
     env: { ...process.env, ...env },
-    timeout: limitMs,
+    timeout: timeoutMs,
     maxBuffer: 16 * 1024 * 1024,
   });
 }
