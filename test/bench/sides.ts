@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-export type SideTimes = { readonly name: string; readonly seconds: readonly number[]; readonly median: number };
+type SideTimes = { readonly name: string; readonly seconds: readonly number[]; readonly median: number };
 export type Comparison = {
   readonly what: string;
   readonly sides: readonly SideTimes[];
@@ -22,7 +22,7 @@ export type Side<Field> = {
   readonly run: (field: Field) => Promise<string>;
 };
 
-export type Turns<Field> = {
+type Turns<Field> = {
   readonly what: string;
   readonly repetitions: number;
   readonly sides: readonly Side<Field>[];
