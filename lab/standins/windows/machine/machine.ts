@@ -52,6 +52,7 @@ export class Machine {
   readonly #programs: ReadonlyMap<string, Program>;
   readonly #machineId = randomBytes(4).toString('hex');
   readonly #services: { readonly dcom: WinProcess; readonly schedule: WinProcess; readonly ssh: WinProcess };
+  readonly #sshConnections = new Map<string, WinProcess>();
   #nextPid = 4096;
 
   constructor(options: MachineOptions) {
@@ -76,6 +77,25 @@ export class Machine {
   /** The service that starts processes for others: what a remote shell, a task or an SSH session descends from. */
   service(name: 'dcom' | 'schedule' | 'ssh'): WinProcess {
     return this.#services[name];
+  }
+
+  /** The sshd.exe of one connection, which all its sessions descend from; it ends after the last of them. */
+  sshConnection(client: string): WinProcess {
+    const open = this.#sshConnections.get(client);
+    if (open !== undefined) return open;
+    const { commandLine } = this.#services.ssh;
+    const made = this.#resident('OpenSSH\\sshd.exe', `${commandLine} -z`, this.#services.ssh);
+    this.#sshConnections.set(client, made);
+    return made;
+  }
+
+  /** Lets go of a connection's sshd.exe, unless it still has something that runs. */
+  leaveSshConnection(client: string): void {
+    const open = this.#sshConnections.get(client);
+    if (open === undefined || open.children.size > 0) return;
+    this.#sshConnections.delete(client);
+    open.over(0);
+    this.processes.delete(open.pid);
   }
 
   /** Starts a process. Throws {@link ProgramNotFound} when `image` is no program. It runs on its own; see `exited`. */
@@ -150,7 +170,7 @@ export class Machine {
   /** Ends every process that was started, and lets nobody in any more. */
   async close(): Promise<void> {
     this.tasks.close();
-    const services = new Set<WinProcess>(Object.values(this.#services));
+    const services = new Set<WinProcess>([...Object.values(this.#services), ...this.#sshConnections.values()]);
     const running = [...this.processes.values()].filter((process) => !services.has(process));
     for (const process of running) process.kill(1);
     await Promise.all(running.map(({ exited }) => exited));

@@ -20,6 +20,8 @@ import {
   processesText,
   scheduleText,
 } from '../../../../runner/pipeline/windows-shell.ts';
+import { endTreeScript } from '../../../../adapters/shared/windows-processes.ts';
+import { endTree } from './end-tree.ts';
 import { PowershellExit } from './powershell-call.ts';
 import type { PowershellCall } from './powershell-call.ts';
 import { quoteArgument } from '../machine/command-line.ts';
@@ -244,4 +246,5 @@ export const harnessTexts: ReadonlyMap<string, Text> = new Map([
   [inspectText, inspect],
   [putScript, put],
   [getScript, get],
+  [endTreeScript, endTree],
 ]);
