@@ -6,7 +6,7 @@ import { buildKerberosPackage } from './adapters/transports/winrm-peers/kerberos
 import { installPythonPackages } from './python-packages.ts';
 
 /** Chromium looks at the report, ss at the machine before and after the lab; BusyBox has a third sh for the host scripts; strace watches what scenarios do. */
-const packages = [...LAB_PACKAGES, 'chromium', 'iproute2', 'busybox', 'python3-pip', 'strace'];
+const packages = [...LAB_PACKAGES, 'chromium', 'iproute2', 'busybox', 'python3-pip', 'strace', 'sudo'];
 
 /** WinRM as others wrote it: a client, and NTLM to log in to, gss-ntlmssp under Python's gssapi and Samba's ntlm_auth. */
 const winrmPeers = ['python3-winrm', 'gss-ntlmssp', 'openssl', 'python3-gssapi', 'winbind'];

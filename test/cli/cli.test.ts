@@ -10,7 +10,7 @@ import { Desk, endOf } from './desk.ts';
 
 const project = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const hidden = 'linux/script-in-hidden-directory';
-const verbs = 'lint list plan run execute observe resume cleanup stop report whose doctor'.split(' ');
+const verbs = 'lint list plan run execute observe resume cleanup stop report whose doctor discover import'.split(' ');
 
 /** What payloads need of this machine. */
 function hasPython(t: Test): boolean {
@@ -35,7 +35,7 @@ t.test('help: every verb says what it does, what it takes and where runs are kep
     t.equal(exitCode, 0, verb);
     t.equal(stderr, '', verb);
     t.match(stdout, new RegExp(`^Usage: detproof ${verb} `), verb);
-    if (!['lint', 'list', 'doctor'].includes(verb))
+    if (!['lint', 'list', 'doctor', 'discover', 'import'].includes(verb))
       t.match(stdout, /--out <folder> +where runs are kept \(default: "out"\)/, verb);
     t.match(stdout, /--json +machine-readable result on stdout/, verb);
     t.ok(
@@ -172,13 +172,31 @@ t.test('plan, list and doctor: for people and for machines, and they touch nothi
     const plain = await desk.detproof(['list', what]);
     t.equal(plain.stdout.split('\n').length - 1, rows.length, `${what}: a line each`);
   }
-  const well = await desk.detproof(['doctor', '--json']);
-  t.equal(well.exitCode, 0, well.stdout);
-  t.match(JSON.parse(well.stdout), [
+  const machine = [
     { what: 'Node', ok: true },
     { what: 'output folder', ok: true },
     { what: 'inventory and scenarios', ok: true },
     { what: 'SIEM siem', ok: true },
+  ];
+  const without = await desk.detproof(['doctor', '--json', '--no-hosts']);
+  t.equal(without.exitCode, 3, without.stdout);
+  t.match(JSON.parse(without.stdout), [
+    ...machine,
+    { what: 'SIEM siem, rules', ok: false, detail: /^0 of \d+ rules .*; \d+ not known to it: / },
+  ]);
+  desk.siemKnowsAllRules();
+  const well = await desk.detproof(['doctor', '--json', '--no-hosts']);
+  t.equal(well.exitCode, 0, well.stdout);
+  t.match(JSON.parse(well.stdout), [...machine, { what: 'SIEM siem, rules', ok: true }]);
+  const hosts = await desk.detproof(['doctor', '--json']);
+  t.match(JSON.parse(hosts.stdout), [
+    ...machine,
+    { what: 'SIEM siem, rules' },
+    { what: /^here\/\w+, reached$/, ok: true },
+    { what: /^here\/\w+, interpreter$/, ok: existsSync('/usr/bin/python3') },
+    { what: /^here\/\w+, interpreters$/ },
+    { what: /^here\/\w+, rights$/ },
+    { what: /^here\/\w+, clock$/, ok: true },
   ]);
   const ill = await desk.detproof(['doctor', '-i', 'absent.yaml']);
   t.match(ill, { exitCode: 3, stdout: /^NO +inventory and scenarios +see: detproof lint --inventory absent\.yaml/m });

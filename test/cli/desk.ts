@@ -79,6 +79,14 @@ expectations:
     for (const name of ['events', 'alerts', 'rules']) writeFileSync(join(this.folder, 'siem', `${name}.ndjson`), '');
   }
 
+  /** Every shipped rule is there, on, and has run in the last hour until now. */
+  siemKnowsAllRules(): void {
+    const ids = readdirSync(join(project, 'scenarios/detections')).map((name) => name.replace(/\.yml$/, ''));
+    const [from, to] = [new Date(Date.now() - 3_600_000).toISOString(), new Date(Date.now() + 600_000).toISOString()];
+    const lines = ids.map((id) => JSON.stringify({ rule: { id, name: id }, from, to, enabled: true, ok: true }));
+    writeFileSync(join(this.folder, 'siem/rules.ndjson'), `${lines.join('\n')}\n`);
+  }
+
   start(args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
     return spawn(process.execPath, [join(project, 'runner/main.ts'), ...args], {
       cwd: this.folder,
