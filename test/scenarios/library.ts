@@ -60,3 +60,8 @@ export function matcherOf(rules: readonly SigmaRule[]): Matcher {
   if (refused.length > 0) throw new Error(JSON.stringify(refused.map(({ problems }) => problems)));
   return matcher;
 }
+
+/** Not of those that fire on how a host is reached, whatever is then run there. */
+export function isAboutPython({ tags }: SigmaRule): boolean {
+  return !tags.some((tag) => tag.startsWith('attack.t1021'));
+}

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { matcherOf, referenceRules } from './library.ts';
+import { matcherOf, referenceRules, isAboutPython } from './library.ts';
 
 /** Lines that no scenario has, for the rules of Windows, macOS and ESXi; those of Linux are in rules.test.ts. */
 const matcher = matcherOf(referenceRules());
@@ -15,7 +15,7 @@ type Start = {
 function rulesOn(event: object): readonly string[] {
   return matcher
     .match(event as Readonly<Record<string, unknown>>)
-    .map(({ rule }) => rule.file)
+    .flatMap(({ rule }) => (isAboutPython(rule) ? [rule.file] : []))
     .sort();
 }
 
