@@ -28,7 +28,13 @@ type AnalyticView = {
   readonly elements: readonly {
     readonly element: string;
     readonly gist: string;
-    readonly cells: readonly { readonly siem: string; readonly badge: Badge; readonly counts: string | false }[];
+    readonly cells: readonly {
+      readonly siem: string;
+      readonly badge: Badge;
+      readonly counts: string | false;
+      /** What stand-ins came to, kept apart from the badge. */
+      readonly standIn: string | false;
+    }[];
   }[];
   readonly sources: readonly SourceView[];
   readonly supplementary: { readonly siems: readonly string[]; readonly rows: readonly SourceView[] } | false;
@@ -49,12 +55,13 @@ export function strategy(run: RunReport): Strategy {
   const elements = views.flatMap((view) => view.elements);
   const sources = views.flatMap((view) => view.sources);
   const tested = elements.filter(({ cells }) => cells.some((cell) => cell.badge.verdict !== 'not-tested')).length;
+  const imitated = elements.filter(({ cells }) => cells.some((cell) => cell.standIn !== false)).length;
   const asked = sources.filter(({ cells }) => cells.some((cell) => cell.state !== 'not-tested')).length;
   return {
     id: facts.id,
     name: facts.name,
     url: linkable(facts.url),
-    base: `${tested} of ${elements.length} elements and ${asked} of ${sources.length} official log sources were tested in this run.`,
+    base: `${tested} of ${elements.length} elements and ${asked} of ${sources.length} official log sources were tested on real hosts in this run${imitated === 0 ? '' : `; ${imitated} elements were shown on stand-ins, which count for none`}.`,
     analytics: [...views.filter(({ tested: yes }) => yes), ...views.filter(({ tested: yes }) => !yes)],
   };
 }
@@ -93,20 +100,25 @@ function elementCell(siem: string, cell: Cell | undefined): AnalyticView['elemen
     siem,
     badge: badge(cell?.verdict ?? 'not-tested'),
     counts: cell === undefined || Object.keys(cell.counts).length === 0 ? false : countWords(cell),
+    standIn:
+      cell?.onStandIns === undefined
+        ? false
+        : `on a stand-in, not counted: ${words(cell.onStandIns.counts).join(', ')}`,
   };
 }
 
-/** `worst of 4: 3 logged, 1 detected`, the most frequent first. */
-function countWords(cell: Cell): string {
-  const counts = Object.entries(cell.counts).sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
-  const standIns = cell.standIns === 0 ? [] : [`${cell.standIns} on a stand-in`];
-  const untold = cell.executions.length - counts.reduce((sum, [, count]) => sum + count, 0);
-  const all = [
-    ...counts.map(([verdict, count]) => `${count} ${verdict}`),
-    ...(untold > 0 ? [`${untold} never had a turn`] : []),
-    ...standIns,
-  ].join(', ');
-  return counts.length > 1 || untold > 0 ? `worst of ${cell.executions.length}: ${all}` : all;
+/** `3 logged`, `1 detected`: the most frequent first. */
+function words(counts: Cell['counts']): readonly string[] {
+  return Object.entries(counts)
+    .sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))
+    .map(([verdict, count]) => `${count} ${verdict}`);
+}
+
+/** `worst of 4: 3 logged, 1 detected` */
+function countWords({ counts }: Cell): string {
+  const all = words(counts);
+  const of = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  return all.length > 1 ? `worst of ${of}: ${all.join(', ')}` : all.join(', ');
 }
 
 const stateWords: Readonly<Record<SourceCell['state'], string>> = {
@@ -129,7 +141,8 @@ function sourceView(analytic: string, source: LogSource, official: boolean, run:
       const cell = row?.cells[id];
       const state = cell?.state ?? 'not-tested';
       const hosts = (cell?.hosts ?? []).map(
-        (host) => `${host.target}: ${host.state === 'unclear' ? 'could not tell' : host.state}`,
+        (host) =>
+          `${host.target}${isStandIn(host.target, run) ? ' (stand-in)' : ''}: ${host.state === 'unclear' ? 'could not tell' : host.state}`,
       );
       const delivered =
         cell === undefined || cell.expected === 0
@@ -139,6 +152,10 @@ function sourceView(analytic: string, source: LogSource, official: boolean, run:
       return { siem: id, state, word: stateWords[state], detail: detail === '' ? false : detail };
     }),
   };
+}
+
+function isStandIn(id: string, { targets }: RunReport): boolean {
+  return targets.some((target) => target.id === id && target.fidelity === 'stand-in');
 }
 
 /** Only a web address becomes a link. */

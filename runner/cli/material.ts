@@ -82,7 +82,11 @@ export function choose(
   if (problems.length > 0) throw new BadInput(problems);
   const picked = chosenScenarios?.is === 'loaded' ? chosenScenarios.value : scenarios;
   // A chosen emulation or twin without its controls could prove nothing.
-  const controls = scenarios.filter(({ purpose, id }) => purpose === 'control' && !picked.some((one) => one.id === id));
+  const platforms = new Set(picked.map(({ platform }) => platform));
+  const controls = scenarios.filter(
+    ({ purpose, id, platform }) =>
+      purpose === 'control' && platforms.has(platform) && !picked.some((one) => one.id === id),
+  );
   const scope = chosenTargets?.is === 'loaded' ? chosenTargets.value : inventory.targets;
   const sample = rule.is === 'loaded' && rule.value !== undefined ? { rule: rule.value, scope } : undefined;
   return {

@@ -44,7 +44,13 @@ export type Cell = {
   readonly verdict: VerdictKind | 'not-tested';
   readonly counts: Readonly<Record<string, number>>;
   readonly executions: readonly string[];
+  /** How many of the executions were on a stand-in. */
   readonly standIns: number;
+  /** Of a cell over several hosts: what stand-ins came to, kept apart; then `verdict` and `counts` are those of real hosts alone. */
+  readonly onStandIns?: {
+    readonly verdict: VerdictKind | 'not-tested';
+    readonly counts: Readonly<Record<string, number>>;
+  };
 };
 
 export type ElementRow = {
@@ -61,7 +67,7 @@ export type SourceRow = {
   readonly platform: Platform;
   readonly source: LogSourceRef;
   readonly official: boolean;
-  /** `alive` = controls of every tested host seen before and after; `partly`, `silent`, `unclear`, `not-tested`. */
+  /** Of real hosts; `hosts` has stand-ins too. `alive` = controls of every tested host seen before and after; `partly`, `silent`, `unclear`, `not-tested`. */
   readonly cells: Readonly<
     Record<
       string,

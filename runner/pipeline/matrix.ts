@@ -1,7 +1,7 @@
 import type { AttackFacts, LogSourceRef } from '../domain/attack.ts';
 import type { Cell, ElementRow, ExecutionReport, Matrix, ScenarioRow, SourceRow } from '../domain/run-report.ts';
 import { figures, type Subject } from './figures.ts';
-import { ofSiem, type One, toCell } from './roll-up.ts';
+import { acrossHosts, hostCell, ofSiem, type One } from './roll-up.ts';
 
 /** Analytics, log sources, elements and targets against verdicts. Pure. Stand-ins are shown and never counted. */
 export function makeMatrix(
@@ -22,7 +22,7 @@ export function makeMatrix(
       element: field,
       gist,
       cells: perSiem((all) =>
-        toCell(
+        acrossHosts(
           all.filter(
             ({ plan }) => plan.purpose === 'emulation' && plan.analytic === analytic.id && plan.element === field,
           ),
@@ -78,7 +78,7 @@ function sourceCell(
     state: hostState(deliveries.filter(({ plan }) => plan.target === target && plan.purpose === 'control')),
   }));
   const work = deliveries.filter(({ plan }) => plan.purpose !== 'control' && !standIns.has(plan.target));
-  const states = new Set(hosts.map(({ state }) => state));
+  const states = new Set(hosts.flatMap(({ target, state }) => (standIns.has(target) ? [] : [state])));
   const [only] = states;
   return {
     state: only === undefined ? 'not-tested' : states.size === 1 ? only : states.has('alive') ? 'partly' : 'unclear',
@@ -115,7 +115,7 @@ function scenarioRows(
       Object.fromEntries(
         [...cells].map(([siem, byCell]) => [
           siem,
-          toCell(byCell.get(cellOf({ plan: { ...first.plan, target } })) ?? [], standIns),
+          hostCell(byCell.get(cellOf({ plan: { ...first.plan, target } })) ?? [], standIns),
         ]),
       );
     return [

@@ -42,13 +42,27 @@ export function worstOf(verdicts: readonly Cell['verdict'][]): Cell['verdict'] {
   return rest.reduce((worst, one) => (badness[one] > badness[worst] ? one : worst), first);
 }
 
-export function toCell(all: readonly One[], standIns: ReadonlySet<string>): Cell {
-  const counts: Record<string, number> = {};
-  for (const one of all) counts[verdictOf(one)] = (counts[verdictOf(one)] ?? 0) + 1;
+/** The executions of one host. */
+export function hostCell(all: readonly One[], standIns: ReadonlySet<string>): Cell {
   return {
-    verdict: worstOf(all.map(verdictOf)),
-    counts,
+    ...rolledUp(all),
     executions: all.map(({ plan }) => plan.id),
     standIns: all.filter(({ plan }) => standIns.has(plan.target)).length,
   };
+}
+
+/** Executions of many hosts: what stand-ins came to neither betters nor worsens what real hosts did. */
+export function acrossHosts(all: readonly One[], standIns: ReadonlySet<string>): Cell {
+  const imitated = all.filter(({ plan }) => standIns.has(plan.target));
+  return {
+    ...hostCell(all, standIns),
+    ...rolledUp(all.filter(({ plan }) => !standIns.has(plan.target))),
+    ...(imitated.length === 0 ? {} : { onStandIns: rolledUp(imitated) }),
+  };
+}
+
+function rolledUp(all: readonly One[]): Pick<Cell, 'verdict' | 'counts'> {
+  const counts: Record<string, number> = {};
+  for (const one of all) counts[verdictOf(one)] = (counts[verdictOf(one)] ?? 0) + 1;
+  return { verdict: worstOf(all.map(verdictOf)), counts };
 }

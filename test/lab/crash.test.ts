@@ -9,7 +9,7 @@ import { type Lab, withLab } from './lab-kit.ts';
 import { targetState } from './target-state.ts';
 
 /** Quick scenarios, with their variants: something is under way at any moment. */
-const scenarios = 'element:ScriptDir';
+const scenarios = 'platform=linux and element=ScriptDir';
 const killings = 20;
 
 /** Ids that a journal has an intent for, with their markers; a second intent of one execution bears the same marker. */
@@ -22,6 +22,17 @@ async function markers(out: string): Promise<ReadonlyMap<string, ReadonlySet<str
       found.set(execution, (found.get(execution) ?? new Set()).add(marker));
     }
   return found;
+}
+
+/** Returns when a run has begun to execute: a few intents are in its journal. */
+async function underWay(out: string): Promise<void> {
+  const until = Date.now() + 60_000;
+  while (Date.now() < until) {
+    const found = await markers(out).catch(() => undefined);
+    if ((found?.size ?? 0) >= 3) return;
+    await sleep(50);
+  }
+  throw new Error(`no run was under way in ${out} after a minute`);
 }
 
 /** How many processes the audit system saw start a payload with this marker: the SIEM's own record of what ran. */
@@ -45,10 +56,11 @@ t.test('crash safety: a real lab, and a detproof that is killed, stopped and int
     await t.test(
       `kill -9 at ${killings} random moments: journal verifies, resume ends the run, nothing left, nothing twice`,
       async (t) => {
+        let touched = 0;
         for (let round = 0; round < killings; round += 1) {
           const out = lab.out(`kill-${round}`);
           // The first moments are the dense ones; some fall into observing.
-          const afterMs = 300 + Math.floor(Math.random() ** 1.5 * 8_000);
+          const afterMs = 600 + Math.floor(Math.random() ** 1.5 * 12_000);
           const ended = await lab.detproof(['run', '--yes', '-i', inventory, '-o', out, '-s', scenarios], {
             onStart: (pid) => {
               setTimeout(() => {
@@ -65,6 +77,7 @@ t.test('crash safety: a real lab, and a detproof that is killed, stopped and int
             t.same(await targetState(), before, `killed after ${afterMs} ms, before anything was touched`);
             continue;
           }
+          touched += 1;
           await t.resolves(
             readJournal(run.journal),
             `killed after ${afterMs} ms (exit ${String(ended.exitCode)}): the journal verifies`,
@@ -101,6 +114,7 @@ t.test('crash safety: a real lab, and a detproof that is killed, stopped and int
           );
           t.same(await targetState(), before, 'nothing is left on the targets');
         }
+        t.ok(touched >= killings / 2, `${touched} of ${killings} were killed in the middle of a run`);
       },
     );
 
@@ -132,7 +146,7 @@ t.test('crash safety: a real lab, and a detproof that is killed, stopped and int
     await t.test('stop: from another terminal, no further step starts, clean-up runs', async (t) => {
       const out = lab.out('stop');
       const running = lab.detproof(['run', '--yes', '-i', inventory, '-o', out, '-s', scenarios, '--json']);
-      await sleep(1_300);
+      await underWay(out);
       const stop = await lab.detproof(['stop', '-o', out]);
       t.equal(stop.exitCode, 0);
       t.match(stop.stderr, /Asked run/);
@@ -152,7 +166,12 @@ t.test('crash safety: a real lab, and a detproof that is killed, stopped and int
       const out = lab.out('interrupt');
       const ended = await lab.detproof(['run', '--yes', '-i', inventory, '-o', out, '-s', scenarios], {
         onStart: (pid) => {
-          for (const afterMs of [1_300, 1_310]) setTimeout(() => process.kill(pid, 'SIGINT'), afterMs);
+          void (async () => {
+            await underWay(out);
+            process.kill(pid, 'SIGINT');
+            await sleep(10);
+            process.kill(pid, 'SIGINT');
+          })();
         },
       });
       t.equal(ended.exitCode, 130);
@@ -167,7 +186,7 @@ t.test('crash safety: a real lab, and a detproof that is killed, stopped and int
     await t.test('two at once: a run that somebody works on is refused to others', async (t) => {
       const out = lab.out('held');
       const running = lab.detproof(['run', '--yes', '-i', inventory, '-o', out, '-s', scenarios, '--no-variants']);
-      await sleep(1_500);
+      await underWay(out);
       const second = await lab.detproof(['resume', '-i', inventory, '-o', out]);
       t.equal(second.exitCode, 4);
       t.match(second.stderr, /is being worked on by process \d+/);

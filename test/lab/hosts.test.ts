@@ -181,7 +181,7 @@ t.test('hosts: a real lab, and hosts that cannot be used or do not behave', asyn
         hidden,
         '--no-variants',
       ]);
-      t.equal(executed.exitCode, 0);
+      t.equal(executed.exitCode, 0, executed.stderr);
       t.notOk(existsSync(join(here, 'latest/run.json')), 'no verdicts yet');
       const there = lab.out('there');
       cpSync(here, there, { recursive: true, verbatimSymlinks: true });

@@ -317,7 +317,7 @@ t.test('lab: on this machine', { skip, timeout: 2 * WAIT_MS }, async (t) => {
     t.equal((await up({ stateDir, waitMs: WAIT_MS, tied: true, withoutSiem: true })).is, 'whole');
     t.equal((await login(alpha, 'hostname')).stdout, 'lab-alpha');
     // Stand-ins may bring rules of their own.
-    t.equal((await listLabRules()).filter((rule) => / key=detproof-[a-z]+$/.test(rule)).length, 22);
+    t.equal((await listLabRules()).filter((rule) => / key=detproof-[a-z]+$/.test(rule)).length, 24);
     t.strictSame(await down({ stateDir }), { wasUp: true, leftBehind: [], installed: [] });
     t.strictSame(await lookWhileNoLabIsUp(), before);
   });

@@ -114,7 +114,18 @@ t.test('matrix: an element shows the worst of its emulations, and what never had
   });
   t.match(element(matrixOf(report('quiet', { phase: 'twins' }))), { verdict: 'not-tested', executions: [] });
   t.match(element(matrixOf(report('logged')), 'NetworkActivity'), { verdict: 'not-tested' });
-  t.match(element(matrixOf(report('detected', { target: 'lookalike' }))), { verdict: 'detected', standIns: 1 });
+  t.match(element(matrixOf(report('detected', { target: 'lookalike' }))), {
+    verdict: 'not-tested',
+    counts: {},
+    standIns: 1,
+    onStandIns: { verdict: 'detected', counts: { detected: 1 } },
+  });
+  // What an imitation came to neither betters nor worsens what a real host did.
+  t.match(element(matrixOf(report('detected'), report('missed', { target: 'lookalike' }))), {
+    verdict: 'detected',
+    counts: { detected: 1 },
+    onStandIns: { verdict: 'missed' },
+  });
   const { elements, sources } = matrixOf();
   t.equal(
     elements.length,

@@ -18,7 +18,11 @@ const table: readonly {
   { files: /^runner\/domain\//, may: [], packages: [] },
   { files: /^runner\/ports\.ts$/, may: [/^runner\/domain\//], packages: [] },
   { files: /^runner\/(pipeline|wrap)\//, may: [/^runner\/domain\//, /^runner\/ports\.ts$/], packages: [] },
-  { files: /^runner\/load\//, may: [/^runner\/domain\//, /^runner\/ports\.ts$/], packages: ['node:', 'zod', 'yaml', 'csv-parse'] },
+  {
+    files: /^runner\/load\//,
+    may: [/^runner\/domain\//, /^runner\/ports\.ts$/],
+    packages: ['node:', 'zod', 'yaml', 'csv-parse'],
+  },
   { files: /^runner\/store\//, may: [/^runner\/domain\//, /^runner\/ports\.ts$/], packages: ['node:'] },
   {
     files: /^runner\/cli\//,

@@ -132,7 +132,7 @@ t.test('matrix: every element, official source and hop of the strategy is on the
     for (const { field } of analytic.elements) t.match(html, `<span class="el-name">${field}</span>`);
     for (const { name } of analytic.logSources) t.match(html, `<span class="el-name mono">${name}</span>`);
   }
-  t.match(html, '3 of 14 elements and 2 of 9 official log sources were tested in this run.');
+  t.match(html, '3 of 14 elements and 2 of 9 official log sources were tested on real hosts in this run.');
   t.match(html, run.run.journal.headSha256);
   t.match(html, run.attack.notice);
 });

@@ -29,6 +29,12 @@ const cell = heldTo<Cell>()(
       counts: z.record(z.string(), count),
       executions: z.array(z.string()),
       standIns: count,
+      onStandIns: z
+        .strictObject({
+          verdict: z.union([verdictKind, z.literal('not-tested')]),
+          counts: z.record(z.string(), count),
+        })
+        .exactOptional(),
     })
     .meta({ id: 'Cell' }),
 );
