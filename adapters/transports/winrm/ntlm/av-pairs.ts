@@ -1,7 +1,17 @@
 import { md5 } from './keys.ts';
 
 /** AvId, [MS-NLMP] 2.2.2.1. */
-export const avId = { end: 0, computerName: 1, flags: 6, timestamp: 7, targetName: 9, channelBindings: 10 } as const;
+export const avId = {
+  end: 0,
+  computerName: 1,
+  domainName: 2,
+  dnsComputerName: 3,
+  dnsDomainName: 4,
+  flags: 6,
+  timestamp: 7,
+  targetName: 9,
+  channelBindings: 10,
+} as const;
 
 export type AvPair = { readonly id: number; readonly value: Uint8Array };
 

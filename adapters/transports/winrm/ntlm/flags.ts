@@ -1,5 +1,5 @@
-/** NegotiateFlags, [MS-NLMP] 2.2.2.5. */
-const flag = {
+/** NegotiateFlags, [MS-NLMP] 2.2.2.5; those that a client asks for. */
+export const flag = {
   unicode: 0x00000001,
   oem: 0x00000002,
   requestTarget: 0x00000004,

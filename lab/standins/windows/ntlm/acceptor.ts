@@ -1,8 +1,9 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { md4 } from './md4.ts';
-import { channelBindings, flag, message, readAuthenticate } from './messages.ts';
-import type { Authenticate } from './messages.ts';
-import { Rc4 } from './rc4.ts';
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { avId, findAvPair } from '../../../../adapters/transports/winrm/ntlm/av-pairs.ts';
+import { lacking } from '../../../../adapters/transports/winrm/ntlm/flags.ts';
+import { hmacMd5, proof, responseKey, utf16le } from '../../../../adapters/transports/winrm/ntlm/keys.ts';
+import { Rc4 } from '../../../../adapters/transports/winrm/ntlm/rc4.ts';
+import { challengeMessage, readAuthenticate } from './messages.ts';
 import { AcceptorSealing } from './sealing.ts';
 
 /** What the acceptor must know of the host it speaks for. */
@@ -33,7 +34,7 @@ export class NtlmAcceptor {
   constructor(host: NtlmHost, negotiate: Buffer) {
     this.#host = host;
     this.#negotiate = negotiate;
-    this.challenge = message.challenge({
+    this.challenge = challengeMessage({
       computer: host.computer,
       asked: negotiate.length >= 16 ? negotiate.readUInt32LE(12) : 0,
       serverChallenge: this.#serverChallenge,
@@ -48,28 +49,18 @@ export class NtlmAcceptor {
     if (fields.ntResponse.length < 44) return refuse('not-ntlmv2');
     const password = isOfThisHost(fields.domain, this.#host.computer) ? this.#host.passwordOf(fields.user) : undefined;
     if (password === undefined) return refuse('unknown-user');
-    const key = responseKey(password, fields);
-    const proof = fields.ntResponse.subarray(0, 16);
-    const temp = fields.ntResponse.subarray(16);
-    if (!same(proof, hmac(key, this.#serverChallenge, temp))) return refuse('wrong-password');
-    const wanted = flag.sign | flag.seal | flag.extendedSessionSecurity | flag.keyExchange | flag.bits128;
-    if (((fields.flags & wanted) | 0) !== (wanted | 0)) return refuse('weak-options');
-    const exported = new Rc4(hmac(key, proof)).update(fields.sessionKey);
+    const key = responseKey(fields.user, fields.domain, utf16le(password));
+    const { ntResponse, sessionBaseKey } = proof(key, this.#serverChallenge, fields.ntResponse.subarray(16));
+    if (!same(fields.ntResponse, ntResponse)) return refuse('wrong-password');
+    if (lacking(fields.flags).length > 0) return refuse('weak-options');
+    const exported = new Rc4(sessionBaseKey).apply(fields.sessionKey);
     if (exported.length !== 16) return refuse('malformed');
-    if (fields.hasMic && !same(fields.mic, hmac(exported, this.#negotiate, this.challenge, fields.withoutMic)))
+    if (fields.hasMic && !same(fields.mic, hmacMd5(exported, this.#negotiate, this.challenge, fields.withoutMic)))
       return refuse('bad-mic');
-    if (binding !== undefined && !bindingHolds(binding, channelBindings(temp))) return refuse('channel-binding');
+    if (binding !== undefined && !bindingHolds(binding, findAvPair(fields.targetInfo, avId.channelBindings)))
+      return refuse('channel-binding');
     return { ok: true, user: fields.user, workstation: fields.workstation, sealing: new AcceptorSealing(exported) };
   }
-}
-
-/** NTOWFv2 (MS-NLMP 3.3.2); the domain is not upper-cased. */
-function responseKey(password: string, { user, domain }: Authenticate): Buffer {
-  const name = user.replace(/./gsu, (character) => {
-    const upper = character.toUpperCase();
-    return upper.length === character.length ? upper : character;
-  });
-  return hmac(md4(Buffer.from(password, 'utf16le')), Buffer.from(name + domain, 'utf16le'));
 }
 
 /** Without a binding, or with one of zeroes, a client has none to offer. */
@@ -81,12 +72,6 @@ function bindingHolds({ level, expected }: ChannelBindingRule, offered: Uint8Arr
 
 function isOfThisHost(domain: string, computer: string): boolean {
   return ['', '.', computer.toUpperCase()].includes(domain.toUpperCase());
-}
-
-function hmac(key: Uint8Array, ...parts: readonly Uint8Array[]): Buffer {
-  const digest = createHmac('md5', key);
-  for (const part of parts) digest.update(part);
-  return digest.digest();
 }
 
 function same(a: Uint8Array, b: Uint8Array): boolean {

@@ -5,7 +5,8 @@ import https from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { Machine } from '../machine/machine.ts';
-import { channelBindingHash } from '../ntlm/channel-binding.ts';
+import { channelBindingData } from '../../../../adapters/transports/winrm/http/certificate.ts';
+import { channelBindingsHash } from '../../../../adapters/transports/winrm/ntlm/av-pairs.ts';
 import { answers } from './answers.ts';
 import { Connection } from './connection.ts';
 import type { AuthSettings } from './connection.ts';
@@ -47,7 +48,8 @@ export class Listener {
     this.#service = service;
     this.#options = options;
     const { tls, auth } = options;
-    this.#bindingHash = tls === undefined ? new Uint8Array() : channelBindingHash(new X509Certificate(tls.cert).raw);
+    this.#bindingHash =
+      tls === undefined ? new Uint8Array() : channelBindingsHash(channelBindingData(new X509Certificate(tls.cert).raw));
     const answer: RequestListener = (request, response) => {
       this.#answer(request, response).catch((error: unknown) => {
         // A client that goes away in the middle of its request is no news.

@@ -12,14 +12,14 @@ const tailPattern = /^-- ?Encrypted Boundary--\r\n$/i;
 
 /** Wraps and seals a message: no blank lines, header lines that begin with a tab, nothing between data and last boundary. */
 export function sealBody(sealing: AcceptorSealing, message: Uint8Array): Buffer {
-  const { signature, sealed } = sealing.seal(message);
+  const { signature, ciphertext } = sealing.seal(message);
   const length = Buffer.alloc(4);
   length.writeUInt32LE(signature.length);
   const head =
     `${boundary}\r\n\tContent-Type: application/HTTP-SPNEGO-session-encrypted\r\n` +
     `\tOriginalContent: type=${plainType};Length=${message.length}\r\n` +
     `${boundary}\r\n\tContent-Type: application/octet-stream\r\n`;
-  return Buffer.concat([Buffer.from(head), length, signature, sealed, Buffer.from(`${boundary}--\r\n`)]);
+  return Buffer.concat([Buffer.from(head), length, signature, ciphertext, Buffer.from(`${boundary}--\r\n`)]);
 }
 
 /** Undefined: not a sealed body, or one whose lengths, signature or sequence number are wrong. */
@@ -31,5 +31,5 @@ export function unsealBody(sealing: AcceptorSealing, body: Buffer): Buffer | und
   const end = dataAt + Number(head[1]);
   if (body.readUInt32LE(start) !== 16 || end > body.length) return undefined;
   if (!tailPattern.test(body.toString('latin1', end))) return undefined;
-  return sealing.unseal(body.subarray(start + 4, dataAt), body.subarray(dataAt, end));
+  return sealing.unseal({ signature: body.subarray(start + 4, dataAt), ciphertext: body.subarray(dataAt, end) });
 }
