@@ -214,10 +214,7 @@ t.test('macOS stand-in: what a real zsh, Python, launchd stub and sshd do on it'
         t.match(of('macos:osquery/file_events'), [
           { matched: { by: 'host-file-time' }, fields: { host: macHost.name } },
         ]);
-        t.match(of('macos:unifiedlog/log stream'), [
-          { fields: { user: 'carol' } },
-          { fields: { user: 'carol' } },
-        ]);
+        t.match(of('macos:unifiedlog/log stream'), [{ fields: { user: 'carol' } }, { fields: { user: 'carol' } }]);
         t.match(of('macos:syslog/system.log'), [{ pid: said.pid, fields: { process: 'check.py' } }]);
         t.equal(of('macos:syslog/system.log').length, 1, 'nothing below notice is in system.log');
       },

