@@ -12,8 +12,11 @@ import {
   powershellCommand,
   stdinBootstrap,
 } from '../../../adapters/shared/powershell.ts';
+import { powershellShellLine } from '../../../adapters/shared/windows-line.ts';
+import { endTreeScript } from '../../../adapters/shared/windows-processes.ts';
 import { fileCodes, getScript, putScript, WindowsFiles } from '../../../adapters/shared/windows-files.ts';
 import { instant } from '../../../runner/domain/time.ts';
+import type { NonEmpty } from '../../../runner/domain/non-empty.ts';
 import type { CommandOutcome } from '../../../runner/ports.ts';
 import { failureOf } from '../../contract/transport-contract.ts';
 import { python, pythonPackages, pythonPackagesMissing } from '../../python-packages.ts';
@@ -65,8 +68,35 @@ t.test('powershell: a command that somebody else made is re-routed only when it 
   t.end();
 });
 
+const anywhere = { channel: 'exec', cwd: "C:\\it's here" } as const;
+const hardLines: readonly NonEmpty<string>[] = [
+  ['python.exe', '-c', 'print(1); x = $(id) `a`', "it's", '\u2019', '@(1)', '%PATH%', '-x:y', '-Xy', '&', '|', '{}'],
+  ['C:\\Program Files\\Python311\\python.exe', 'a\\', 'plain'],
+  ['python.exe', '', 'say "hi"', 'a b\\', "o'clock"],
+];
+
+t.test('powershell line: what a PowerShell login shell is given is exact, and its exit code is the program’s', (t) => {
+  const line = (argv: NonEmpty<string>, cwd?: string): string =>
+    powershellShellLine({ argv, channel: 'exec', ...(cwd === undefined ? {} : { cwd }) });
+  t.equal(line(['python.exe', '-c', 'pass', '-x']), 'python.exe -c pass -x; exit $LASTEXITCODE');
+  t.equal(
+    line(['C:\\a b\\p.exe', "it's", '$x', 'x\u2019y']),
+    "& 'C:\\a b\\p.exe' 'it''s' '$x' 'x\u2019\u2019y'; exit $LASTEXITCODE",
+  );
+  t.equal(line(['p.exe'], 'C:\\x'), "Set-Location -LiteralPath 'C:\\x' -ErrorAction Stop; p.exe; exit $LASTEXITCODE");
+  for (const hard of ['', 'a"b', 'a b\\'])
+    t.match(
+      line(['p.exe', hard]),
+      /^\$i=New-Object Diagnostics\.ProcessStartInfo '?p\.exe'?,'.*exit \$p\.ExitCode$/,
+      JSON.stringify(hard),
+    );
+  for (const wrong of [[''], ['-x'], ['a"b'], ['p', 'a\nb'], ['p', '\ud800'], ['p', 'x'.repeat(32_000)]] as const)
+    t.throws(() => line([...wrong] as unknown as NonEmpty<string>), /cannot be|is the most/);
+  t.end();
+});
+
 t.test('powershell: the harness’s texts are short enough for a command line, and a grammar takes them', (t) => {
-  const scripts = { putScript, getScript, stdinBootstrap };
+  const scripts = { putScript, getScript, endTreeScript, stdinBootstrap };
   for (const text of Object.values(scripts)) {
     t.equal(encodedScript(powershellCommand(text).argv), text);
     t.notMatch(text, /\$input\b/i, 'which would make powershell.exe read the input by itself');
@@ -77,13 +107,16 @@ t.test('powershell: the harness’s texts are short enough for a command line, a
     return;
   }
   const checker = fileURLToPath(new URL('../../pipeline/powershell-syntax.py', import.meta.url));
+  const lines = Object.fromEntries(
+    hardLines.map((argv, at) => [`line ${at}`, powershellShellLine({ argv, ...anywhere })]),
+  );
   const { stdout } = spawnSync(python, [checker], {
-    input: JSON.stringify({ ...scripts, broken: putScript.slice(0, -40) }),
+    input: JSON.stringify({ ...scripts, ...lines, broken: putScript.slice(0, -40) }),
     env: { PYTHONPATH: pythonPackages },
     encoding: 'utf8',
   });
   const { broken, ...faults } = JSON.parse(stdout) as Record<string, readonly string[]>;
-  t.same(faults, { putScript: [], getScript: [], stdinBootstrap: [] });
+  t.same(faults, Object.fromEntries(Object.keys({ ...scripts, ...lines }).map((name) => [name, []])));
   t.not(broken?.length, 0, 'the grammar does find faults');
   t.end();
 });
