@@ -96,11 +96,27 @@ function agrees(field: ContextField, truth: string, siem: string, hit: EventHit,
 
 /** A log of what was typed or sent holds the line as the shell was given it: with what came before the program, and its name as typed. */
 function sameLine(siem: string, truth: string, { argv, partialArgv }: ReceiptLine, isTyped: boolean): boolean {
+  const [program = ''] = argv;
   const args = words(argv.slice(1).join(' '));
-  if (isTyped) return siem.includes(args) || siem.includes(truth);
-  if (partialArgv === true) return siem.endsWith(words(argv.slice(2).join(' ')));
+  // Without arguments only the program's name can agree: every line holds and ends with the empty text.
+  if (isTyped) return args === '' ? siem.toLowerCase().includes(stem(program)) : siem.includes(args);
+  if (partialArgv === true) {
+    const rest = words(argv.slice(2).join(' '));
+    return rest === '' ? stem(siem.split(' ')[0] ?? '') === stem(program) : siem.endsWith(rest);
+  }
+  if (siem === truth) return true;
   // Windows programs are told the name as it was typed, which need not be the whole path.
-  return siem === truth || (isWindowsPath(argv[0] ?? '') && siem.endsWith(args));
+  return (
+    isWindowsPath(program) && siem.endsWith(args) && stem(siem.slice(0, siem.length - args.length)) === stem(program)
+  );
+}
+
+/** A program's name as nobody need type it whole: without folder, `.exe`, version and case. */
+function stem(program: string): string {
+  return baseName(program.trim())
+    .toLowerCase()
+    .replace(/\.exe$/, '')
+    .replace(/[\d.]+$/, '');
 }
 
 /** Windows knows no case in paths, and either slash. */
@@ -121,7 +137,8 @@ function words(text: string): string {
   return text.replace(/["']/g, '').replace(/\s+/g, ' ').trim();
 }
 
-function baseName(text: string): string {
+/** The last part of a path of either kind. */
+export function baseName(text: string): string {
   return text.slice(Math.max(text.lastIndexOf('/'), text.lastIndexOf('\\')) + 1);
 }
 

@@ -98,6 +98,11 @@ export function usableFact(
   if (truth === undefined) return unknown('broken-off', 'no finished receipt to compare with');
   const [{ hit }] = delivered.evidence;
   const asked = askedOf(source, scope.expect.context);
+  if (asked.length === 0 && scope.expect.context.length > 0)
+    return unknown(
+      'not-started',
+      `${source} carries none of the context that the scenario asks for, so none was compared`,
+    );
   const { agreed, problems } = compareContext(hit, truth, asked, hostNames(scope));
   const found = nonEmpty(problems);
   return found === undefined

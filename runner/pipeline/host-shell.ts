@@ -113,6 +113,7 @@ remove-crontab-line)
   table || { say "left $op $a: the crontab cannot be read: $e"; continue; }; fi
  if has "$a"; then say "left $op $a: it is still in the crontab"; else say "done $op"; fi;;
 remove-launchd-job)
+ command -v launchctl >/dev/null || { say "left $op $a: launchctl is not here to ask"; continue; }
  u=user/$(id -u); launchctl bootout "$u/$a" 2>/dev/null; t=0
  while launchctl print "$u/$a" >/dev/null 2>&1 && [ $t -lt 25 ]; do sleep 0.2; t=$((t + 1)); done
  if [ $t -lt 25 ]; then say "done $op"; else say "left $op $a: launchd still lists it"; fi;;

@@ -1,6 +1,5 @@
 import type { Target } from '../domain/inventory.ts';
-import type { NonEmpty } from '../domain/non-empty.ts';
-import { nonEmpty } from '../domain/non-empty.ts';
+import { nonEmpty, type NonEmpty } from '../domain/non-empty.ts';
 import type { PythonStep } from '../domain/scenario.ts';
 import type { Copy, Dialect } from './dialect.ts';
 

@@ -23,12 +23,14 @@ export function planAccount(
 ): { readonly planned: readonly PlannedExecution[]; readonly leftOut: readonly LeftOut[] } {
   const offered = target.transport.channels;
   const work = scenarios.filter(({ purpose }) => purpose !== 'control');
-  const reasons = new Map(work.map((scenario) => [scenario, obstacle(scenario, target, account, request.now)]));
-  const leftOut = work.flatMap((scenario) => {
+  // What is meant for an account of another role is not left out of this one.
+  const meant = work.filter((scenario) => (scenario.account ?? 'standard') === account.role);
+  const reasons = new Map(meant.map((scenario) => [scenario, obstacle(scenario, target, account, request.now)]));
+  const leftOut = meant.flatMap((scenario) => {
     const because = reasons.get(scenario);
-    return typeof because === 'string' ? [{ what: `${target.id}/${account.name}/${scenario.id}`, because }] : [];
+    return because === undefined ? [] : [{ what: `${target.id}/${account.name}/${scenario.id}`, because }];
   });
-  const own = work.filter((scenario) => reasons.get(scenario) === undefined);
+  const own = meant.filter((scenario) => reasons.get(scenario) === undefined);
   if (work.length > 0 && own.length === 0) return { planned: [], leftOut };
 
   const plan = (
@@ -94,14 +96,8 @@ function channelFor(asked: ChannelAsked, offered: Channels): Channel | undefined
   return asked === 'shell' ? offered.find((channel) => channel === 'shell') : offered[0];
 }
 
-/** Why this account does not run this scenario now; `other-role` without a word to the user: another account is meant. */
-function obstacle(
-  scenario: Scenario,
-  target: Target,
-  account: Account,
-  now: Instant,
-): string | { other: true } | undefined {
-  if ((scenario.account ?? 'standard') !== account.role) return { other: true };
+/** Why this account does not run this scenario now. */
+function obstacle(scenario: Scenario, target: Target, account: Account, now: Instant): string | undefined {
   if (channelFor(scenario.channel, target.transport.channels) === undefined)
     return `the transport ${target.transport.kind} has no terminal to type into`;
   const executable = scenario.steps.map((step) => step.executable).find((name) => name !== undefined);

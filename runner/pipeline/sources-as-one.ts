@@ -1,3 +1,4 @@
+import { baseName } from '../domain/context.ts';
 import type { Reason } from '../domain/fact.ts';
 import type { Facts, FieldProblem } from '../domain/facts.ts';
 
@@ -50,10 +51,6 @@ function problemText({ field, problem, receipt, siem }: FieldProblem): string {
   return problem === 'missing'
     ? `${field} is empty${receipt === '' ? '' : ` (the receipt says ${shorten(receipt)})`}`
     : `${field} is ${shorten(siem)} where the receipt says ${shorten(receipt)}`;
-}
-
-function baseName(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
 }
 
 /** For a sentence. */

@@ -262,6 +262,8 @@ t.test(
       ['script', 'r2\\run.py', /^contradicts/, 'C:\\Users\\dana'],
       ['command-line', `python "C:\\Users\\dana\\r1\\run.py" ${receipt.marker}`, /^agrees/],
       ['command-line', `python "C:\\Users\\dana\\r1\\run.py"`, /^contradicts/],
+      ['command-line', `python3.11.exe C:\\Users\\dana\\r1\\run.py ${receipt.marker}`, /^agrees/],
+      ['command-line', `cmd /c python C:\\Users\\dana\\r1\\run.py ${receipt.marker}`, /^contradicts/],
     ];
     for (const [field, siem, expected, cwd] of table)
       t.match(
@@ -284,6 +286,12 @@ t.test(
     const partial: ReceiptLine = { ...receipt, argv: ['/usr/bin/python3', '-c', receipt.marker], partialArgv: true };
     t.match(told('command-line', `python3 -I -c import os ${receipt.marker}`, { receipt: partial }), /^agrees/);
     t.match(told('command-line', `python3 -I -c import os`, { receipt: partial }), /^contradicts/);
+    const bare: ReceiptLine = { ...receipt, argv: ['/usr/bin/python3.11'] };
+    t.match(told('command-line', 'echo $$ && exec python3', { source, receipt: bare }), /^agrees/);
+    t.match(told('command-line', 'ls -l', { source, receipt: bare }), /^contradicts/, 'every line holds no arguments');
+    const barePartial: ReceiptLine = { ...receipt, argv: ['/usr/bin/python3', '-c'], partialArgv: true };
+    t.match(told('command-line', 'python3 -I -c pass', { receipt: barePartial }), /^agrees/);
+    t.match(told('command-line', 'sh -c true', { receipt: barePartial }), /^contradicts/, 'every line ends with them');
     t.same(askedOf(source, ['process', 'command-line', 'parent', 'user', 'host']), ['command-line', 'user', 'host']);
     t.end();
   },

@@ -293,6 +293,13 @@ t.test('usable: only the shell’s event arrived, an emulation is logged-thin an
   t.end();
 });
 
+t.test('usable: a source that carries nothing of what is asked was not compared', (t) => {
+  const { scene, emulation } = delivered({ expect: { sources: [syslog], context: ['process'] } });
+  t.match(source(scene, emulation).usable, { is: 'unknown', why: { detail: /carries none of the context/ } });
+  t.equal(verdictOf(scene, emulation), 'inconclusive');
+  t.end();
+});
+
 t.test('alerted: no only when the expected rule is shown to have run over the event', (t) => {
   const { scene, emulation } = delivered();
   t.match(scene.facts(emulation).alerted, { is: 'no', proof: { kind: 'rule-ran' } });

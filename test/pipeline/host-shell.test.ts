@@ -287,6 +287,19 @@ for (const { name, argv, applet } of shells) {
       t.end();
     });
 
+    t.test('launchd job: gone only when launchd was asked', (t) => {
+      using bench = new Bench(argv, applet);
+      const remove = cleanUp([{ kind: 'remove-launchd-job', label: 'lab.job' }]);
+      t.match(bench.run(remove).lines, [/^left remove-launchd-job lab.job: launchctl is not here to ask/]);
+      bench.tool('id', '#!/bin/sh\necho 501\n');
+      bench.tool('launchctl', '#!/bin/sh\n[ "$1" = bootout ] || exit 113\n');
+      t.same(bench.run(remove).lines, ['done remove-launchd-job']);
+      bench.tool('sleep', '#!/bin/sh\n');
+      bench.tool('launchctl', '#!/bin/sh\nexit 0\n');
+      t.match(bench.run(remove).lines, [/^left remove-launchd-job lab.job: launchd still lists it/]);
+      t.end();
+    });
+
     t.test('crontab: an entry is dated to one minute of one day and fires in that minute of that year only', (t) => {
       using bench = new Bench(argv, applet);
       const told = bench.run(cronTime()).stdout;
