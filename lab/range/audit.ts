@@ -2,7 +2,7 @@ import { execa } from 'execa';
 import { writeFileSync } from 'node:fs';
 import { LAB_HOSTS, runtimeFiles } from './layout.ts';
 import { LabRefused } from './refused.ts';
-import { processRef } from './processes.ts';
+import { processRef, waitUntil } from './processes.ts';
 
 /** The kernel's audit settings that the lab may change, named as in auditctl(8), `-s`. */
 export interface AuditSettings {
@@ -130,6 +130,19 @@ export async function restoreAuditSettings(before: AuditSettings): Promise<void>
   for (const name of SETTINGS.filter((setting) => now[setting] !== before[setting])) {
     await applySettings({ [name]: before[name] });
   }
+}
+
+/**
+ * Makes the kernel forget an audit daemon that was killed: it finds out only by the next record that it cannot hand over
+ * (kernel/audit.c, auditd_reset), and with audit off there is none. Leaves `enabled` as it was.
+ */
+export async function forgetDeadDaemon(): Promise<void> {
+  const { pid, enabled } = await readAuditStatus();
+  if (pid === 0 || processRef(pid) !== undefined || enabled !== 0) return;
+  // Each change of the setting is a record.
+  await applySettings({ enabled: 1 });
+  await applySettings({ enabled: 0 });
+  await waitUntil(async () => (await readAuditStatus()).pid === 0, 2000);
 }
 
 /** Deletes the lab's rules, and no others. */

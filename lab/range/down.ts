@@ -1,6 +1,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import {
   deleteLabRules,
+  forgetDeadDaemon,
   listLabRules,
   readAuditStatus,
   restoreAuditSettings,
@@ -52,6 +53,7 @@ export async function takeDown(
     if (before !== undefined) await attempt('the kernel’s audit settings', () => restoreAuditSettings(before));
     else if (touched) leftBehind.push(SETTINGS_UNKNOWN);
     await attempt('the audit daemon', () => stopAuditDaemon(state?.auditd));
+    if (touched) await attempt('what the kernel knows of the audit daemon', forgetDeadDaemon);
     await attempt('the lab hosts', () => endProcesses(labProcesses, 1500));
     await attempt('the lab’s SIEM', stopSiem);
   }
