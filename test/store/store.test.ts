@@ -322,11 +322,17 @@ t.test('output folder: a file in its place, or no right to write, is refused wit
   await t.rejects(createRunFolder(folder, 'r-1'), { name: 'FolderRefused', message: /r-1 cannot be made \(EEXIST\)/ });
 });
 
-/** Field 22 of /proc/PID/stat: when a process began. */
-function startOf(pid: number): string {
+/** The fields of /proc/PID/stat from the third on: after the name, which may hold anything. */
+function fieldsOf(pid: number): readonly string[] {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
+
+/** Field 3: Z is a zombie. */
+const stateOf = (pid: number): string => fieldsOf(pid)[0] ?? '';
+
+/** Field 22: when a process began. */
+const startOf = (pid: number): string => fieldsOf(pid)[19] ?? '';
 
 async function ended(child: ChildProcess): Promise<void> {
   child.kill('SIGKILL');
@@ -340,6 +346,7 @@ t.test(
     const out = folderOf(t);
     const folder = await createRunFolder(out, 'r-1');
     const holder = spawn('sleep', ['1000']);
+    t.teardown(() => holder.kill('SIGKILL'));
     const pid = holder.pid ?? 0;
     writeFileSync(folder.lock, `${pid} ${startOf(pid)}\n`);
     t.equal(await holderOf(folder), pid);
@@ -354,10 +361,15 @@ t.test(
     t.equal(await holderOf(folder), undefined, 'it died');
 
     // A process whose parent never asks how it ended is dead all the same.
-    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 1000'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    // It ends only when its parent is sleep: as long as that is a shell, it would ask.
+    const untilNobodyAsks = 'until read -r comm < /proc/$$/comm && [ "$comm" = sleep ]; do sleep 0.05; done';
+    const parent = spawn('sh', ['-c', `(${untilNobodyAsks}) & echo $!; exec sleep 1000`], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    t.teardown(() => parent.kill('SIGKILL'));
     const [said] = (await once(parent.stdout, 'data')) as [Buffer];
     const zombie = Number(text(said));
-    await new Promise((go) => setTimeout(go, 200));
+    while (stateOf(zombie) !== 'Z') await new Promise((go) => setTimeout(go, 20));
     writeFileSync(folder.lock, `${zombie} ${startOf(zombie)}\n`);
     t.equal(await holderOf(folder), undefined, 'a zombie');
     await ended(parent);
