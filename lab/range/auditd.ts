@@ -24,7 +24,7 @@ export async function startAuditDaemon(stateDir: string): Promise<ProcessRef> {
   const daemon = await startDaemon(['/usr/sbin/auditd', '-n', '-s', 'nochange', '-c', runtimeFiles.auditdConfig], log);
   const registered = await waitUntil(
     async () => !isRunning(daemon) || (await readAuditStatus()).pid === daemon.pid,
-    5000,
+    20_000,
   );
   if (!registered || !isRunning(daemon)) throw new Error(`auditd did not start; see ${log}`);
   return daemon;

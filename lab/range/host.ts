@@ -15,7 +15,10 @@ export async function openHost(host: LabHost, stateDir: string): Promise<{ holde
   const unshare = ['unshare', '--mount', '--uts', '--propagation', 'private'];
   const holder = await startDaemon([runtimeFiles.holder, 'infinity'], log, unshare);
   const own = mountNamespace('self');
-  if (!(await waitUntil(() => !isRunning(holder) || mountNamespace(holder.pid) !== own, 5000)) || !isRunning(holder)) {
+  if (
+    !(await waitUntil(() => !isRunning(holder) || mountNamespace(holder.pid) !== own, 20_000)) ||
+    !isRunning(holder)
+  ) {
     throw new Error(`the namespaces of ${host.name} could not be made; see ${log}`);
   }
   const setup = ['/bin/sh', SETUP_SCRIPT, host.name, host.account, String(host.uid)];
@@ -83,7 +86,7 @@ function enterArguments(door: ProcessRef): readonly string[] {
 }
 
 async function waitForSshd(host: LabHost, sshd: ProcessRef, log: string): Promise<void> {
-  const ready = await waitUntil(() => !isRunning(sshd) || isListening(host.port), 5000);
+  const ready = await waitUntil(() => !isRunning(sshd) || isListening(host.port), 20_000);
   if (!ready || !isRunning(sshd))
     throw new Error(`sshd of ${host.name} does not listen on port ${host.port}; see ${log}`);
 }

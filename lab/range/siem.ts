@@ -37,7 +37,7 @@ export async function startSiem(state: LabState, standIns: readonly StandIn[]): 
   if (!existsSync(SIEM_MAIN)) return undefined;
   const log = path.join(stateFiles(state.stateDir).logs, 'siem.log');
   const siem = await startDaemon([process.execPath, SIEM_MAIN, '--config', runtimeFiles.siemConfig], log);
-  const listening = await waitUntil(() => !isRunning(siem) || missingSyslogSockets().length === 0, 10_000);
+  const listening = await waitUntil(() => !isRunning(siem) || missingSyslogSockets().length === 0, 20_000);
   if (!isRunning(siem)) throw new Error(`the lab's SIEM ended at once; ${log} ends with:\n${lastLines(log)}`);
   if (!listening)
     throw new Error(`the lab's SIEM does not listen for ${missingSyslogSockets().join(', ')}; see ${log}`);

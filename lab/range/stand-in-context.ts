@@ -58,7 +58,7 @@ export function contextFor(standIn: StandIn, state: LabState, log: (line: string
       record('holder', holder);
       const own = mountNamespace('self');
       const isOpen = (): boolean => isRunning(holder) && mountNamespace(holder.pid) !== own;
-      if (!(await waitUntil(() => !isRunning(holder) || isOpen(), 5000)) || !isOpen())
+      if (!(await waitUntil(() => !isRunning(holder) || isOpen(), 20_000)) || !isOpen())
         throw new Error(`the namespaces of ${name} could not be made; see ${logOf('holder')}`);
       const marked = ['/bin/sh', '-c', MARK, 'sh', mark, name, ...setup];
       await execa('nsenter', [...doorOptions(holder), ...marked], { stdin: 'ignore' });

@@ -229,7 +229,10 @@ t.test('lab: on this machine', { skip, timeout: 2 * WAIT_MS }, async (t) => {
         await login(alpha, `logger -t detproof ${round}-alpha`);
         await login(beta, `/usr/bin/python3 -c 'import syslog; syslog.syslog("${round}-beta")'`);
         t.ok(
-          await waitUntil(() => one.lines().includes(`${round}-alpha`) && two.lines().includes(`${round}-beta`), 5000),
+          await waitUntil(
+            () => one.lines().includes(`${round}-alpha`) && two.lines().includes(`${round}-beta`),
+            30_000,
+          ),
         );
         t.notOk(one.lines().includes('beta'));
         t.match(one.lines(), /sshd\[\d+\]: Accepted publickey for alice from 127\.0\.0\.1/);
@@ -273,7 +276,7 @@ t.test('lab: on this machine', { skip, timeout: 2 * WAIT_MS }, async (t) => {
 
   await t.test('down: the machine is as it was, and doing it again does nothing', async (t) => {
     const session = login(alpha, 'trap "" TERM; sleep 300');
-    await waitUntil(() => processesOfLabHosts().some(({ argv }) => argv[1] === '300'), 5000);
+    await waitUntil(() => processesOfLabHosts().some(({ argv }) => argv[1] === '300'), 30_000);
     t.strictSame(await down({ stateDir }), { wasUp: true, leftBehind: [], installed: [] });
     t.strictSame(await lookWhileNoLabIsUp(), before);
     t.not((await session).exitCode, 0);

@@ -58,7 +58,7 @@ async function start(context: StandInContext): Promise<void> {
   const python = ['/bin/python3', '-B', '-E', '-s', '-S'] as const;
   const log = await context.start('vmsyslogd', [...python, '/lib/lab/vmsyslogd.py', ...relay], inside);
   const socket = `/proc/${log.pid}/root/dev/log`;
-  if (!(await waitUntil(() => !isRunning(log) || existsSync(socket), 10_000)) || !isRunning(log))
+  if (!(await waitUntil(() => !isRunning(log) || existsSync(socket), 20_000)) || !isRunning(log))
     throw new Error('vmsyslogd of lab-esxi does not listen; see its log');
   const sshd = await context.start('sshd', ['/bin/sh', '/lib/lab/start-sshd'], inside);
   await context.listening(PORT, sshd);
@@ -71,7 +71,7 @@ async function openUserNamespace(context: StandInContext, door: ProcessRef): Pro
   const holder = await context.start('user namespace', [busybox, 'unshare', '-U', ...sleep], { door });
   const own = readlinkSync('/proc/self/ns/user');
   const isOpen = (): boolean => isRunning(holder) && readlinkSync(`/proc/${holder.pid}/ns/user`) !== own;
-  if (!(await waitUntil(() => !isRunning(holder) || isOpen(), 5000)) || !isOpen())
+  if (!(await waitUntil(() => !isRunning(holder) || isOpen(), 20_000)) || !isOpen())
     throw new Error('the user namespace of lab-esxi could not be made; see its log');
   for (const map of ['gid_map', 'uid_map'])
     writeFileSync(`/proc/${holder.pid}/${map}`, `0 ${ids.first} ${ids.count}\n`);
