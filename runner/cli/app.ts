@@ -57,7 +57,12 @@ export interface LabControl {
 /** Lines for a person, and the same for machines. */
 export type Told = { readonly lines: readonly string[]; readonly json: unknown };
 
-export type Check = { readonly what: string; readonly ok: boolean; readonly detail: string };
+/** One line of `doctor`. `unknown`: it could not be looked at, which is neither well nor trouble. */
+export type Check = {
+  readonly what: string;
+  readonly state: 'ok' | 'trouble' | 'unknown';
+  readonly detail: string;
+};
 
 /** Exit codes are API; the first that applies, in this order, wins. */
 export const exitCodes = {

@@ -25,9 +25,11 @@ const healthMs = 3_600_000;
 /** So far back it is asked whether a rule is on: that it was switched on a while ago is no trouble. */
 const nowMs = 10_000;
 
+const stateWords: Readonly<Record<Check['state'], string>> = { ok: 'ok', trouble: 'NO', unknown: '??' };
+
 /**
  * `doctor`: can this machine, the SIEMs and the targets do their part? Targets are logged in to and looked at, within engagement and
- * window; nothing is put there. Exit code 3 when something is missing.
+ * window; nothing is put there. Exit code 3 when something is missing; what could not be looked at is said to be unknown.
  */
 export async function doctor(app: App, options: DoctorOptions): Promise<number> {
   const checks: Check[] = [...(await app.machine(options.out))];
@@ -37,12 +39,12 @@ export async function doctor(app: App, options: DoctorOptions): Promise<number> 
   } catch (error) {
     if (!(error instanceof BadInput)) throw error;
     const detail = `see: detproof lint --inventory ${options.inventory} (${error.problems.length} problems)`;
-    checks.push({ what: 'inventory and scenarios', ok: false, detail });
+    checks.push({ what: 'inventory and scenarios', state: 'trouble', detail });
   }
   if (material !== undefined) {
     const { scenarios, inventory } = material;
     const detail = `${inventory.targets.length} targets, ${inventory.siems.length} SIEMs, ${scenarios.length} scenarios`;
-    checks.push({ what: 'inventory and scenarios', ok: true, detail });
+    checks.push({ what: 'inventory and scenarios', state: 'ok', detail });
     const adapters = app.siems(inventory, withoutEvidence(app, options.inventory));
     for (const [id, adapter] of adapters) checks.push(...(await siemChecks(app, id, adapter, inventory, scenarios)));
     if (options.hosts) {
@@ -53,9 +55,9 @@ export async function doctor(app: App, options: DoctorOptions): Promise<number> 
   }
   if (options.json === true) sayJson(app, checks);
   else
-    for (const line of columns(checks.map(({ what, ok, detail }) => [ok ? 'ok' : 'NO', what, visible(detail)])))
+    for (const line of columns(checks.map(({ what, state, detail }) => [stateWords[state], what, visible(detail)])))
       say(app, line);
-  return checks.every(({ ok }) => ok) ? exitCodes.asExpected : exitCodes.inconclusive;
+  return checks.some(({ state }) => state === 'trouble') ? exitCodes.inconclusive : exitCodes.asExpected;
 }
 
 async function siemChecks(
@@ -68,14 +70,14 @@ async function siemChecks(
   const what = `SIEM ${id}`;
   const failed = (error: unknown): Check => ({
     what,
-    ok: false,
+    state: 'trouble',
     detail: error instanceof Error ? error.message : String(error),
   });
   try {
     const { serverTime } = await adapter.ping(AbortSignal.timeout(10_000));
-    const answers = {
+    const answers: Check = {
       what,
-      ok: true,
+      state: 'ok',
       detail: serverTime === undefined ? 'answers' : `answers; its clock says ${serverTime}`,
     };
     const rules = [
@@ -115,7 +117,7 @@ async function ruleCheck(adapter: SiemAdapter, what: string, rules: readonly str
   ];
   return {
     what: `${what}, rules`,
-    ok: trouble.length === 0,
+    state: trouble.length === 0 ? 'ok' : 'trouble',
     detail: [`${known.size} of ${rules.length} rules that scenarios and site name are there`, ...trouble].join('; '),
   };
 }
@@ -125,41 +127,39 @@ function targetChecks(
   { target, account, clock, look, trouble }: Looked,
   scenarios: readonly Scenario[],
 ): readonly Check[] {
-  const check = (what: string, ok: boolean, detail: string): Check => ({
+  const check = (what: string, state: Check['state'], detail: string): Check => ({
     what: `${target.id}/${account.name}, ${what}`,
-    ok,
+    state,
     detail,
   });
-  if (look === undefined) return [check('reached', false, trouble?.detail ?? 'it was not looked at')];
+  if (look === undefined) return [check('reached', 'trouble', trouble?.detail ?? 'it was not looked at')];
   const found = look.pythons.map(({ path, version = '?', owner, stub }) =>
     stub === true ? `${path} (a stub)` : `${path} ${version}${owner === undefined ? '' : ` (${owner})`}`,
   );
-  const isRunningThere = (name: string): boolean => isRunning(name, look.processes.join('\n'));
+  const runs = (what: string, processes: readonly string[], why: string): Check => {
+    const running = processes.filter((name) => isRunning(name, look.processes.join('\n')));
+    if (running.length > 0) return check(what, 'ok', `${running.join(', ')} runs`);
+    const names = processes.join(', ');
+    if (look.processesOfOthers === 'hidden')
+      return check(what, 'unknown', `${names}: the host hides the processes of others from ${look.user}`);
+    return target.fidelity === 'stand-in'
+      ? check(what, 'unknown', `${names}: not running, and a stand-in may write it without`)
+      : check(what, 'trouble', `${names}: not running${why}`);
+  };
   return [
-    check('reached', true, `address, host key and login are right; as ${look.user}`),
-    check('interpreter', trouble === undefined, trouble?.detail ?? target.interpreter),
-    check('interpreters', found.length > 0, found.join(', ') || 'none was found'),
-    check('rights', true, look.admin === undefined ? 'not told' : look.admin ? 'an administrator' : 'no administrator'),
+    check('reached', 'ok', `address, host key and login are right; as ${look.user}`),
+    check('interpreter', trouble === undefined ? 'ok' : 'trouble', trouble?.detail ?? target.interpreter),
+    check('interpreters', found.length > 0 ? 'ok' : 'trouble', found.join(', ') || 'none was found'),
+    look.admin === undefined
+      ? check('rights', 'unknown', 'not told')
+      : check('rights', 'ok', look.admin ? 'an administrator' : 'no administrator'),
     clock === undefined
-      ? check('clock', false, 'the host did not say what time it is there')
-      : check('clock', true, `${clock.offsetMs} ms off ours (±${clock.uncertaintyMs} ms)`),
-    ...(target.sensors ?? []).map((sensor) =>
-      check(
-        `sensor ${sensor}`,
-        isRunningThere(sensor),
-        isRunningThere(sensor) ? 'it runs' : 'no process of that name runs',
-      ),
+      ? check('clock', 'unknown', 'the host did not say what time it is there')
+      : check('clock', 'ok', `${clock.offsetMs} ms off ours (±${clock.uncertaintyMs} ms)`),
+    ...(target.sensors ?? []).map((sensor) => runs(`sensor ${sensor}`, [sensor], '')),
+    ...sourcesOf(target, scenarios).map(({ source, processes }) =>
+      runs(`log source ${source}`, processes, ', so its events cannot be expected'),
     ),
-    ...sourcesOf(target, scenarios).map(({ source, processes }) => {
-      const running = processes.filter(isRunningThere);
-      return check(
-        `log source ${source}`,
-        running.length > 0,
-        running.length > 0
-          ? `${running.join(', ')} runs`
-          : `none of ${processes.join(', ')} runs, so its events cannot be expected`,
-      );
-    }),
   ];
 }
 

@@ -11,22 +11,29 @@ export interface Interrupts extends Disposable {
   watch(run: OpenRun, clock: Clock): void;
 }
 
+/** What is said when Ctrl-C is pressed, and when it is pressed again. */
+export type InterruptTexts = { readonly first: string; readonly again: string };
+
+const interruptedRun: InterruptTexts = {
+  first: 'Interrupted: ending what runs, then cleaning up. No further step starts.',
+  again:
+    'Clean-up is still running, and detproof ends by itself when it is done. If you must kill it (kill -9), run `detproof resume` afterwards: it finishes the clean-up.',
+};
+
 /**
  * Listens until disposed. The first Ctrl-C ends what runs and cleans up; a further one only says what is still going on: clean-up
  * is never skipped, least of all silently.
  */
-export function listenForInterrupts(tell: (line: string) => void): Interrupts {
+export function listenForInterrupts(tell: (line: string) => void, texts = interruptedRun): Interrupts {
   const interrupt = new AbortController();
   const halt = new AbortController();
   const watching = new AbortController();
   const onSignal = (): void => {
     if (interrupt.signal.aborted) {
-      tell(
-        'Clean-up is still running, and detproof ends by itself when it is done. If you must kill it (kill -9), run `detproof resume` afterwards: it finishes the clean-up.',
-      );
+      tell(texts.again);
       return;
     }
-    tell('Interrupted: ending what runs, then cleaning up. No further step starts.');
+    tell(texts.first);
     const reason = new Error('interrupted');
     interrupt.abort(reason);
     halt.abort(reason);

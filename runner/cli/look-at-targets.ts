@@ -2,17 +2,27 @@ import type { Inventory, Target } from '../domain/inventory.ts';
 import { limited } from '../pipeline/limit.ts';
 import { lookAt, type Looked } from '../pipeline/look-at.ts';
 import type { Transport } from '../ports.ts';
-import type { App } from './app.ts';
+import { type App, Exit, exitCodes } from './app.ts';
+import { type InterruptTexts, listenForInterrupts } from './interrupts.ts';
 import { folderOf } from './material.ts';
+import { tell } from './print.ts';
 
 const noEvidence = { sha256: '0'.repeat(64), bytes: 0, mediaType: 'application/octet-stream' };
+
+const interruptedLook: InterruptTexts = {
+  first: 'Interrupted: ending what runs there. No further target is looked at.',
+  again: 'The connections are still being closed; detproof ends by itself when they are.',
+};
 
 /** What plug-ins are given where no run keeps evidence. */
 export function withoutEvidence(app: App, inventoryFile: string): ReturnType<App['pluginDeps']> {
   return app.pluginDeps(folderOf(inventoryFile), () => Promise.resolve(noEvidence));
 }
 
-/** Looks at every account of these targets, as many hosts at a time as the inventory allows. */
+/**
+ * Looks at every account of these targets, as many hosts at a time as the inventory allows. Ctrl-C ends what runs there and the
+ * connections, and then throws {@link Exit} with code 130.
+ */
 export async function lookAtTargets(
   app: App,
   inventory: Inventory,
@@ -22,9 +32,13 @@ export async function lookAtTargets(
 ): Promise<readonly Looked[]> {
   const transports: (target: Target) => Transport = app.transports(withoutEvidence(app, inventoryFile));
   const all: Looked[] = [];
-  const signal = new AbortController().signal;
+  using interrupts = listenForInterrupts((line) => {
+    tell(app, line);
+  }, interruptedLook);
+  const signal = interrupts.interrupt;
   await limited(inventory.limits.hosts, targets, async (target) => {
     for (const account of target.accounts) {
+      if (signal.aborted) return;
       const looked = await lookAt(target, account, {
         inventory,
         transport: transports(target),
@@ -35,6 +49,7 @@ export async function lookAtTargets(
       told(looked);
     }
   });
+  if (signal.aborted) throw new Exit(exitCodes.interrupted, 'Not all targets were looked at; nothing was put on them.');
   const place = ({ target, account }: Looked): string => `${target.id} ${account.name}`;
   return all.sort((a, b) => (place(a) < place(b) ? -1 : 1));
 }

@@ -18,12 +18,14 @@ export type HostLook = {
   /** May it act as an administrator without being asked for anything? Absent when that was not told. */
   readonly admin?: boolean;
   readonly pythons: readonly FoundPython[];
-  /** Short names of running processes. */
+  /** Short names of running processes, as far as the account may see them. */
   readonly processes: readonly string[];
+  /** Linux mounted /proc with `hidepid`: an account sees its own processes only. */
+  readonly processesOfOthers?: 'hidden';
 };
 
 /**
- * Reads what the `inspect` script of a dialect says: `user NAME`, `admin yes|no`, `process NAME`, and `python`, `stub` with path,
+ * Reads what the `inspect` script of a dialect says: `user NAME`, `admin yes|no`, `process NAME`, `others hidden`, and `python`, `stub` with path,
  * real path, version and owner parted by tabs. Host output is hostile: a line that is not of these is not there.
  */
 export function parseHostLook(text: string): HostLook {
@@ -53,5 +55,6 @@ export function parseHostLook(text: string): HostLook {
     ...(admin === 'yes' || admin === 'no' ? { admin: admin === 'yes' } : {}),
     pythons: [...new Map(found.map((one) => [one.path, one])).values()].sort((a, b) => (a.path < b.path ? -1 : 1)),
     processes: [...new Set(values('process'))].sort(),
+    ...(values('others')[0] === 'hidden' ? { processesOfOthers: 'hidden' as const } : {}),
   };
 }

@@ -133,10 +133,10 @@ export function inspect(): Command {
   return script(inspectScript, []);
 }
 
-/** Short names of all running processes; BusyBox on ESXi has no options for ps. */
+/** Short names of all running processes, none when some are hidden (`hidepid`, proc(5)); BusyBox on ESXi has no options for ps. */
 export function processNames(): Command {
   return script(
-    `ps -A -o comm= 2>/dev/null || for p in /proc/[0-9]*; do cat "$p/comm" 2>/dev/null; done; ps -c 2>/dev/null`,
+    `[ ! -d /proc/self ] || [ -r /proc/1/comm ] || exit 0; ps -A -o comm= 2>/dev/null || for p in /proc/[0-9]*; do cat "$p/comm" 2>/dev/null; done; ps -c 2>/dev/null`,
     [],
   );
 }

@@ -1,7 +1,7 @@
 /**
  * Looks at a POSIX host with its own tools: who am I, may I use sudo, which Python interpreters are here (with version and owning
- * package), which processes run. Interpreters are asked for their version only; Apple's stub at /usr/bin/python3 is never called
- * without the developer tools, since it would open a dialog on somebody's screen.
+ * package), which processes run (`hidepid` hides those of others: proc(5)). Interpreters are asked for their version only; Apple's stub
+ * at /usr/bin/python3 is never called without the developer tools, since it would open a dialog on somebody's screen.
  */
 export const inspectScript = `say() { printf '%s\\n' "$1"; }
 say "user $(id -un 2>/dev/null || echo "$USER")"
@@ -21,4 +21,5 @@ for d in "$@" /bin /usr/bin /usr/local/bin /opt/*/bin /opt/homebrew/bin /usr/loc
  /Library/Frameworks/Python.framework/Versions/*/bin /Library/Developer/CommandLineTools/usr/bin; do
  for f in "$d"/python "$d"/python[0-9] "$d"/python[0-9].[0-9] "$d"/python[0-9].[0-9][0-9] "$d"/pypy "$d"/pypy[0-9]; do
   case $f in /*) look "$f";; esac; done; done
+[ ! -d /proc/self ] || [ -r /proc/1/comm ] || say 'others hidden'
 { ps -A -o comm= 2>/dev/null || for p in /proc/[0-9]*; do cat "$p/comm" 2>/dev/null; done; ps -c 2>/dev/null; } | while IFS= read -r p; do say "process \${p##*/}"; done`;

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
@@ -173,34 +175,51 @@ t.test('plan, list and doctor: for people and for machines, and they touch nothi
     t.equal(plain.stdout.split('\n').length - 1, rows.length, `${what}: a line each`);
   }
   const machine = [
-    { what: 'Node', ok: true },
-    { what: 'output folder', ok: true },
-    { what: 'inventory and scenarios', ok: true },
-    { what: 'SIEM siem', ok: true },
+    { what: 'Node', state: 'ok' },
+    { what: 'output folder', state: 'ok' },
+    { what: 'inventory and scenarios', state: 'ok' },
+    { what: 'SIEM siem', state: 'ok' },
   ];
   const without = await desk.detproof(['doctor', '--json', '--no-hosts']);
   t.equal(without.exitCode, 3, without.stdout);
   t.match(JSON.parse(without.stdout), [
     ...machine,
-    { what: 'SIEM siem, rules', ok: false, detail: /^0 of \d+ rules .*; \d+ not known to it: / },
+    { what: 'SIEM siem, rules', state: 'trouble', detail: /^0 of \d+ rules .*; \d+ not known to it: / },
   ]);
   desk.siemKnowsAllRules();
   const well = await desk.detproof(['doctor', '--json', '--no-hosts']);
   t.equal(well.exitCode, 0, well.stdout);
-  t.match(JSON.parse(well.stdout), [...machine, { what: 'SIEM siem, rules', ok: true }]);
+  t.match(JSON.parse(well.stdout), [...machine, { what: 'SIEM siem, rules', state: 'ok' }]);
   const hosts = await desk.detproof(['doctor', '--json']);
   t.match(JSON.parse(hosts.stdout), [
     ...machine,
     { what: 'SIEM siem, rules' },
-    { what: /^here\/\w+, reached$/, ok: true },
-    { what: /^here\/\w+, interpreter$/, ok: existsSync('/usr/bin/python3') },
+    { what: /^here\/\w+, reached$/, state: 'ok' },
+    { what: /^here\/\w+, interpreter$/, state: existsSync('/usr/bin/python3') ? 'ok' : 'trouble' },
     { what: /^here\/\w+, interpreters$/ },
     { what: /^here\/\w+, rights$/ },
-    { what: /^here\/\w+, clock$/, ok: true },
+    { what: /^here\/\w+, clock$/, state: 'ok' },
   ]);
   const ill = await desk.detproof(['doctor', '-i', 'absent.yaml']);
   t.match(ill, { exitCode: 3, stdout: /^NO +inventory and scenarios +see: detproof lint --inventory absent\.yaml/m });
   t.same(desk.leftInHome, []);
+});
+
+t.test('doctor and discover: Ctrl-C while a host keeps them waiting ends them with 130', async (t) => {
+  for (const verb of ['doctor', 'discover']) {
+    using desk = new Desk();
+    desk.emptySiem();
+    await using silent = createServer().listen(0, '127.0.0.1');
+    const asked = once(silent, 'connection') as Promise<[Socket]>;
+    await once(silent, 'listening');
+    desk.inventory('inventory.yaml', { target: desk.sshPort((silent.address() as AddressInfo).port) });
+    const child = desk.start([verb]);
+    const ended = endOf(child);
+    const [socket] = await asked;
+    child.kill('SIGINT');
+    t.match(await ended, { exitCode: 130, stderr: /^Interrupted: .*\n(?:.*\n)*Not all targets were looked at/ }, verb);
+    socket.destroy();
+  }
 });
 
 t.test(

@@ -63,6 +63,11 @@ expectations:
 
   /** A host of SSH at a port where nobody listens. */
   closedPort(): string {
+    return this.sshPort(1);
+  }
+
+  /** A host of SSH at a port of this machine. */
+  sshPort(port: number): string {
     const { privateKey } = generateKeyPairSync('rsa', {
       modulusLength: 2_048,
       privateKeyEncoding: { type: 'pkcs1', format: 'pem' },
@@ -70,7 +75,7 @@ expectations:
     });
     writeFileSync(join(this.folder, 'key'), privateKey, { mode: 0o600 });
     writeFileSync(join(this.folder, 'known_hosts'), '');
-    return `transport: { kind: ssh, port: 1, knownHosts: known_hosts }\n    accounts: [{ name: alice, key: 'file:key' }]`;
+    return `transport: { kind: ssh, port: ${port}, knownHosts: known_hosts }\n    accounts: [{ name: alice, key: 'file:key' }]`;
   }
 
   /** The store of a SIEM that works and has seen nothing. */

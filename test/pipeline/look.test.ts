@@ -17,8 +17,10 @@ import { parseHostLook } from '../../runner/domain/host-look.ts';
 import type { ExpectedPython, Target } from '../../runner/domain/inventory.ts';
 import { processesOfSource } from '../../runner/domain/source-processes.ts';
 import { inspectScript } from '../../runner/pipeline/posix-inspect.ts';
+import { processNames } from '../../runner/pipeline/host-shell.ts';
 import { pythonRows } from '../../runner/pipeline/python-policy.ts';
 import { Site } from '../fakes/site.ts';
+import { requirement } from '../require.ts';
 
 const target: Target = (() => {
   const [first] = new Site({ alpha: {} }).inventory.targets;
@@ -103,6 +105,34 @@ t.test(
     t.end();
   },
 );
+
+t.test('look: a host that hides the processes of others is not said to run none of them', (t) => {
+  const inHiding = (script: string, ...args: readonly string[]): ReturnType<typeof spawnSync> =>
+    spawnSync(
+      'unshare',
+      [
+        '-m',
+        'sh',
+        '-c',
+        'mount -t proc -o hidepid=2 proc /proc && exec setpriv --reuid 65534 --regid 65534 --clear-groups "$@"',
+        '-',
+        'sh',
+        '-c',
+        script,
+        ...args,
+      ],
+      { encoding: 'utf8', env: { PATH: '/usr/bin:/bin', HOME: '/' } },
+    );
+  const tried = inHiding('true');
+  const missing = tried.status === 0 ? undefined : String(tried.stderr);
+  if (requirement(t, 'a /proc of its own (root)', missing)) {
+    t.equal(parseHostLook(String(inHiding(inspectScript).stdout)).processesOfOthers, 'hidden');
+    const [, , script = ''] = processNames().argv;
+    t.equal(String(inHiding(script).stdout), '', 'part of the list would be taken for all of it');
+  }
+  t.notOk('processesOfOthers' in parseHostLook(spawnSync('sh', ['-c', inspectScript], { encoding: 'utf8' }).stdout));
+  t.end();
+});
 
 t.test("look: Apple's stub is told apart and never called", (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'detproof-stub-'));

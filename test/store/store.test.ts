@@ -312,11 +312,11 @@ t.test('output folder: a file in its place, or no right to write, is refused wit
   const checks = await machineChecks(file);
   t.match(
     checks.find(({ what }) => what === 'output folder'),
-    { ok: false, detail: /cannot be written/ },
+    { state: 'trouble', detail: /cannot be written/ },
   );
   t.match(
-    (await machineChecks(folder)).map(({ ok }) => ok),
-    [true, true],
+    (await machineChecks(folder)).map(({ state }) => state),
+    ['ok', 'ok'],
   );
   await createRunFolder(folder, 'r-1');
   await t.rejects(createRunFolder(folder, 'r-1'), { name: 'FolderRefused', message: /r-1 cannot be made \(EEXIST\)/ });
