@@ -19,6 +19,7 @@ import { discoverAdapters, discoverReports } from './plugins.ts';
 import type { Clock, Random, Transport } from './ports.ts';
 import { Redactor } from './store/redact.ts';
 import { runsIn } from './store/runs.ts';
+import { writeFiles } from './store/run-folder.ts';
 import { SecretReader } from './store/secrets.ts';
 import { retry } from './wrap/retry.ts';
 import { throttle } from './wrap/throttle.ts';
@@ -68,6 +69,7 @@ async function compose(): Promise<App> {
         pages,
         new Map(ownerTemplates.map((name) => [name, readFileSync(join(project, 'reports', name), 'utf8')])),
       ),
+    writeFiles: (folder, files) => writeFiles(resolve(folder), files),
     library: join(project, 'scenarios'),
     runs: (out) => runsIn(resolve(out), { clock, redactor }),
     pluginDeps: (folder, keep) => ({

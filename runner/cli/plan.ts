@@ -1,4 +1,3 @@
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Plan, phases } from '../domain/plan.ts';
 import { formatDuration } from '../domain/time.ts';
@@ -25,8 +24,8 @@ async function writeOwnerPages(app: App, made: Plan, material: Material, folder:
   const { inventory, scenarios, library } = material;
   const payloads = app.payloads(library);
   const pages = ownerPages({ plan: made, inventory, scenarios, payloads, operator: app.operator });
-  await mkdir(folder, { recursive: true });
-  for (const { path, text } of app.ownerPages(pages)) await writeFile(join(folder, path), app.redact(text));
+  const files = app.ownerPages(pages).map((file) => ({ ...file, text: app.redact(file.text) }));
+  await app.writeFiles(folder, files);
   tell(app, `${pages.length} owner${pages.length === 1 ? '' : 's'}: see ${join(folder, 'index.html')}`);
 }
 

@@ -35,6 +35,8 @@ export type Scheduled = {
 export type Scheduler = {
   /** What the host is asked first; its answer is `told`. */
   readonly ask?: () => Command;
+  /** What a host could answer to that, for those who want to see beforehand what would be scheduled. */
+  readonly sampleAnswer?: string;
   /** At most so long between adding and starting. */
   readonly waitMs: number;
   /** Undefined when the host's answer cannot be read; throws RangeError for what cannot be scheduled this way. */

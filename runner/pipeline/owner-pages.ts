@@ -7,7 +7,7 @@ import { duration } from '../domain/time.ts';
 import { windowsCommandLine } from '../domain/windows-quote.ts';
 import { dialectOf } from './dialect.ts';
 import { type Fit, fitOf, tightText } from './estimate.ts';
-import { invocation, type Payloads, type Place } from './invocation.ts';
+import { type Invocation, invocation, type Payloads, type Place } from './invocation.ts';
 import { longestMs } from './needs.ts';
 
 export type OwnersRequest = {
@@ -157,6 +157,24 @@ function connects(source: string): boolean {
   return /\b(?:socket|http|urllib|asyncio|SINK|loopback|localhost)\b|127\.0\.0\.1/.test(source);
 }
 
+/** What is handed to the host's own scheduler; a dated entry bears a sample of a date. */
+function scheduledText(ready: Invocation, { via }: PythonStep, platform: Target['platform']): string | undefined {
+  if (via === 'session') return undefined;
+  const { schedulers, separator } = dialectOf(platform);
+  const { sampleAnswer = '', schedule } = schedulers[via] ?? {};
+  const place = { folder: `{{home}}${separator}{{run}}`, name: '{{name}}', told: sampleAnswer, offsetMs: 0 };
+  try {
+    const scheduled = schedule?.(ready, place);
+    if (scheduled === undefined) return undefined;
+    const { shown, files } = scheduled;
+    const dated = sampleAnswer === '' ? [] : ['(dated to one minute of the day it runs; here that is a sample)'];
+    return [...dated, shown, ...files.map(({ bytes }) => new TextDecoder().decode(bytes))].join('\n');
+  } catch (error) {
+    if (error instanceof RangeError) return `(${via} will not take it: ${error.message})`;
+    throw error;
+  }
+}
+
 /** Above this many characters a word is shown apart. */
 const longWord = 300;
 
@@ -172,13 +190,18 @@ function stepOf(
   const known = { ...payloads, executable: () => new Uint8Array() };
   const ready = invocation(step, place, known);
   const line = target.platform === 'windows' ? windowsCommandLine : posixCommandLine;
-  const short = ready.argv.map((word) => (word.length > longWord ? '<the source below>' : word));
+  const [program, ...rest] = ready.argv;
+  const short: Invocation['argv'] = [
+    program,
+    ...rest.map((word) => (word.length > longWord ? '<the source below>' : word)),
+  ];
   const long = ready.argv.find((word) => word.length > longWord);
   const source = long ?? (ready.stdin === undefined ? undefined : new TextDecoder().decode(ready.stdin));
   const lines = [
     ...ready.copies.map(({ kind, from, to }) => `(${kind} of ${from} as ${to})`),
     ...(ready.compile === undefined ? [] : [line(ready.compile)]),
-    `${line(short)}${ready.stdin === undefined ? '' : ' < the source below'}`,
+    scheduledText({ ...ready, argv: short }, step, target.platform) ??
+      `${line(short)}${ready.stdin === undefined ? '' : ' < the source below'}`,
   ];
   const ofFile = ready.files.find(({ path }) => path.endsWith('.py'));
   const text = source ?? (ofFile === undefined ? undefined : new TextDecoder().decode(ofFile.bytes));

@@ -15,6 +15,7 @@ import {
 
 const cron: Scheduler = {
   ask: cronTime,
+  sampleAnswer: '00 00 01 01 203001010000\n1893456000',
   waitMs: cronWaitMs,
   schedule: (ready, { told, offsetMs }) => {
     const entry = cronEntry(told, ready, offsetMs);

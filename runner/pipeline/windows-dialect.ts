@@ -32,7 +32,7 @@ const task: Scheduler = {
       undo: { kind: 'remove-task', name },
       files: [],
       add: script(scheduleText, [name, program, args, cwd ?? '']),
-      shown: `a scheduled task without a trigger, started once: ${program} ${args}`,
+      shown: `scheduled task ${name} without a trigger, started once: ${windowsCommandLine([program, ...rest])}`,
     };
   },
 };

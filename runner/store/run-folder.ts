@@ -14,6 +14,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { OutputFile } from '../ports.ts';
 
 /** Where one run keeps its files. */
 export type RunFolder = {
@@ -111,6 +112,16 @@ export async function checkWritable(out: string): Promise<void> {
     throw new FolderRefused(
       `${out} has ${Math.floor((bavail * bsize) / 1_048_576)} MiB free, and a run needs at least ${leastFreeBytes / 1_048_576} MiB for its evidence. Make room, or choose another folder with --out.`,
     );
+}
+
+/** Writes files into a folder, which is made when it is not there. Throws {@link FolderRefused}. */
+export async function writeFiles(folder: string, files: readonly OutputFile[]): Promise<void> {
+  try {
+    await makeFolder(folder);
+    for (const { path, text } of files) await writeFile(join(folder, path), text);
+  } catch (error) {
+    throw new FolderRefused(`${folder} cannot be written (${code(error)}). Choose another folder.`);
+  }
 }
 
 /** Points `out/latest` at a run. */

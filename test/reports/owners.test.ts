@@ -45,11 +45,12 @@ function pagesOf(change: (plan: Plan) => Plan = (plan) => plan, sink = 'loopback
     file: step,
     inline: { ...step, invocation: '-c' },
     cron: { ...step, via: 'cron', interpreter: 'renamed', privilege: 'admin' },
+    task: { ...step, via: 'task' },
     net: { ...step, script: 'connect.py', invocation: 'stdin' },
   };
   const executions = ['alpha', 'beta', 'gamma'].flatMap((target) =>
     Object.entries(steps)
-      .filter(([name]) => target !== 'gamma' || name !== 'cron')
+      .filter(([name]) => name !== (target === 'gamma' ? 'cron' : 'task'))
       .map(([name, one]) => ({
         ...site.planned(name, { target, steps: [one], creates: ['/tmp/{{run}}'] }),
         title: `Do ${name}`,
@@ -100,7 +101,7 @@ t.test('ownerPages: lines are the exact ones, sources go beside them, and what c
   t.equal(item('file')?.network, 'none', 'a receipt that asks for its own host name connects to nothing');
   t.match(item('file')?.makes, ['{{home}}/{{run}}', '/tmp/{{run}}', '{{home}}/{{run}}/run.py']);
   t.match(item('cron')?.steps[0], {
-    command: /copy of \/usr\/bin\/python3 as/,
+    command: /copy of \/usr\/bin\/python3 as[^]*\n00 00 01 01 \* \[ .* && exec '?\{\{home/,
     startedBy: 'cron, once, with the rights of an administrator',
   });
   t.match(item('net'), { network: /loopback\) only/, harmless: 'It stays on loopback.' });
@@ -109,6 +110,11 @@ t.test('ownerPages: lines are the exact ones, sources go beside them, and what c
     item('file', windows)?.steps[0]?.command,
     '"C:\\Program Files\\Python\\python.exe" {{home}}/{{run}}/run.py {{marker}}',
   );
+  t.match(item('task', windows)?.steps[0], {
+    command:
+      /^scheduled task {{name}} without a trigger, started once: "C:\\Program Files\\Python\\python\.exe" {{home}}/,
+    startedBy: 'task, once',
+  });
   const [sunk] = pagesOf((plan) => plan, 'sink.example.org:8080');
   t.equal(item('net', sunk)?.network, 'TCP to sink.example.org:8080');
   t.end();

@@ -25,7 +25,14 @@ import { EvidenceFolder } from '../../runner/store/evidence.ts';
 import { JournalFile, readJournal, setTornAside } from '../../runner/store/journal.ts';
 import { machineChecks } from '../../runner/store/machine.ts';
 import { Redactor } from '../../runner/store/redact.ts';
-import { checkWritable, createRunFolder, holderOf, lockRun, runFolder } from '../../runner/store/run-folder.ts';
+import {
+  checkWritable,
+  createRunFolder,
+  holderOf,
+  lockRun,
+  runFolder,
+  writeFiles,
+} from '../../runner/store/run-folder.ts';
 import { runsIn } from '../../runner/store/runs.ts';
 import { requirement } from '../require.ts';
 
@@ -320,6 +327,10 @@ t.test('output folder: a file in its place, or no right to write, is refused wit
   );
   await createRunFolder(folder, 'r-1');
   await t.rejects(createRunFolder(folder, 'r-1'), { name: 'FolderRefused', message: /r-1 cannot be made \(EEXIST\)/ });
+  const page = { path: 'a.html', mediaType: 'text/html', text: 'a' };
+  await t.rejects(writeFiles('/proc/nowhere', [page]), { name: 'FolderRefused', message: /cannot be written \(E/ });
+  await writeFiles(join(folder, 'of/pages'), [page]);
+  t.equal(readFileSync(join(folder, 'of/pages/a.html'), 'utf8'), 'a');
 });
 
 /** The fields of /proc/PID/stat from the third on: after the name, which may hold anything. */
