@@ -1,3 +1,4 @@
+import { isRemoteAccess } from '../domain/attack.ts';
 import type { EvidenceRef } from '../domain/evidence.ts';
 import { type Fact, notAsked, type Reason, unknown } from '../domain/fact.ts';
 import type { AlertedEvidence, AttributedEvidence, Facts, NotAlertedProof } from '../domain/facts.ts';
@@ -55,7 +56,10 @@ export function alertedFact(alerts: readonly Graded[], scope: Scope): Fact<Alert
   return { is: 'no', proof: { kind, rules, answer, observedUntil: observation.until } };
 }
 
-/** Which of the alerts count as a detection? Before none of them does, the others must be shown not to have come. */
+/**
+ * Which of the alerts count as a detection? One that is about the remote login alone says nothing of the behaviour. Before none of them does, the others must be
+ * shown not to have come.
+ */
 export function attributedFact(
   alerts: readonly Graded[],
   alerted: Fact<AlertedEvidence, NotAlertedProof>,
@@ -63,10 +67,15 @@ export function attributedFact(
 ): Facts['attributed'] {
   const { expect, lookup } = scope;
   if (alerted.is !== 'yes') return notAsked('no expected alert');
-  const expected = alerts
-    .filter(({ grade }) => grade !== 'other-rule')
-    .map(({ alert, rule, grade }) => ({ alert, rule, grade }));
-  const tied = nonEmpty(expected.filter(({ grade }) => grade === 'exact' || expect.attribution === 'correlated'));
+  const asEvidence = ({ alert, rule, grade }: Graded): AttributedEvidence => ({ alert, rule, grade });
+  const graded = alerts.filter(({ grade }) => grade !== 'other-rule');
+  const expected = graded.map(asEvidence);
+  const tied = nonEmpty(
+    graded
+      .filter(({ grade }) => grade === 'exact' || expect.attribution === 'correlated')
+      .filter(({ hit }) => !isRemoteAccess(hit.techniques))
+      .map(asEvidence),
+  );
   if (tied?.some(({ rule }) => !lookup.harness.has(rule)) !== true) {
     const silent = expect.rules.filter((id) => !expected.some(({ rule }) => rule === id));
     const doubt = noAlertDoubt(silent, scope);

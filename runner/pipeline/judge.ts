@@ -201,7 +201,13 @@ function noAlertBecause(facts: Facts): string {
   }
   if (facts.attributed.is === 'yes')
     return 'the alert is by a rule that fires on the harness itself, so it does not count';
+  if (facts.attributed.is === 'no' && facts.attributed.proof.alerts.every(({ alert }) => isOfLogin(alert, facts)))
+    return 'its alert is about the remote login alone, not about the behaviour';
   return 'an alert is tied to it by host, process and time only, which does not count here';
+}
+
+function isOfLogin(id: string, { alerts }: Facts): boolean {
+  return alerts.some(({ alert, techniques }) => alert === id && isRemoteAccess(techniques));
 }
 
 function switchedOff({ alerted }: Facts): readonly string[] {

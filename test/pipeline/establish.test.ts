@@ -751,6 +751,16 @@ t.test('delivered: connections that stay on loopback and that no control shows a
   t.end();
 });
 
+t.test('judge: an expected rule whose alert is about remote access alone has not detected the behaviour', (t) => {
+  const { scene, emulation } = delivered();
+  scene.alerts(emulation, 1, { techniques: ['T1021.004'] });
+  const judged = judgementOf(scene, emulation);
+  t.match(judged, { verdict: 'logged', brokeAt: 'attributed', sentence: /about the remote login alone/ });
+  scene.alerts(emulation, 2, { techniques: ['T1059.006'] });
+  t.equal(verdictOf(scene, emulation), 'detected');
+  t.end();
+});
+
 t.test(
   'judge: an alert about remote access alone makes neither a control harness-visible nor a twin noisy, and is shown',
   (t) => {
