@@ -141,7 +141,7 @@ function targetChecks(
     if (running.length > 0) return check(what, 'ok', `${running.join(', ')} runs`);
     const names = processes.join(', ');
     if (look.processesOfOthers === 'hidden')
-      return check(what, 'unknown', `${names}: the host hides the processes of others from ${look.user}`);
+      return check(what, 'unknown', `${names}: the host may hide the processes of others from ${look.user}`);
     return target.fidelity === 'stand-in'
       ? check(what, 'unknown', `${names}: not running, and a stand-in may write it without`)
       : check(what, 'trouble', `${names}: not running${why}`);

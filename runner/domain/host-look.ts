@@ -20,7 +20,7 @@ export type HostLook = {
   readonly pythons: readonly FoundPython[];
   /** Short names of running processes, as far as the account may see them. */
   readonly processes: readonly string[];
-  /** Linux mounted /proc with `hidepid`: an account sees its own processes only. */
+  /** The account may see its own processes only, as with `hidepid` on Linux. */
   readonly processesOfOthers?: 'hidden';
 };
 

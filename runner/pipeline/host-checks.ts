@@ -153,7 +153,7 @@ async function sensorItems(host: Host, allowed: AuthorizedTarget, signal: AbortS
   }
 }
 
-/** Linux cuts the names of processes after 15 characters; macOS gives their paths; `ps -c` of ESXi puts numbers before them. */
+/** Linux cuts the names of processes after 15 characters; macOS gives their paths. */
 const cutLength = 15;
 
 /** Is a process of this name in a listing, a process a line? Without case and `.exe`, which Windows does not care about. */
@@ -166,8 +166,7 @@ export function isRunning(name: string, listing: string): boolean {
   const wanted = plain(name);
   return listing.split(/\r?\n/).some((line) => {
     const whole = plain(line);
-    const names = [whole, ...whole.split(/\s+/)].flatMap((text) => [text, text.split(/[\\/]/).at(-1) ?? '']);
-    return names.some(
+    return [whole, whole.split(/[\\/]/).at(-1) ?? ''].some(
       (one) => one === wanted || (one.length === cutLength && wanted.length > cutLength && wanted.startsWith(one)),
     );
   });

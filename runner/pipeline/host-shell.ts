@@ -1,7 +1,7 @@
 import { type CleanupStep, cleanupSubject } from '../domain/execution.ts';
 import type { Command } from '../ports.ts';
 import type { Copy, Folders } from './dialect.ts';
-import { inspectScript } from './posix-inspect.ts';
+import { inspectScript, processesScript } from './posix-inspect.ts';
 
 /**
  * What the harness itself does on a POSIX host, as small sh scripts that take their data on standard input and compare it in
@@ -133,10 +133,7 @@ export function inspect(): Command {
   return script(inspectScript, []);
 }
 
-/** Short names of all running processes, none when some are hidden (`hidepid`, proc(5)); BusyBox on ESXi has no options for ps. */
+/** Names of all running processes; see the script. */
 export function processNames(): Command {
-  return script(
-    `[ ! -d /proc/self ] || [ -r /proc/1/comm ] || exit 0; ps -A -o comm= 2>/dev/null || for p in /proc/[0-9]*; do cat "$p/comm" 2>/dev/null; done; ps -c 2>/dev/null`,
-    [],
-  );
+  return script(processesScript, []);
 }

@@ -1,6 +1,18 @@
 /**
+ * True where an account sees its own processes only: with `hidepid` on Linux (proc(5)). Of ESXi it is not documented that others than
+ * root see all worlds, so it is not relied on.
+ */
+const hidesProcesses = `{ if [ -d /proc/self ]; then [ ! -r /proc/1/comm ]; else [ "$(uname)" = VMkernel ] && [ "$USER" != root ]; fi; }`;
+
+/** A name or path a line; BusyBox on ESXi has no options for ps but -c, which has the name of a world in its third column. */
+const processNames = `{ ps -A -o comm= 2>/dev/null || { for p in /proc/[0-9]*; do cat "$p/comm" 2>/dev/null; done; ps -c 2>/dev/null | while read -r w c n r; do echo "$n"; done; }; }`;
+
+/** The processes that run, a name or path a line; nothing where that could not be all of them. */
+export const processesScript = `${hidesProcesses} || ${processNames}`;
+
+/**
  * Looks at a POSIX host with its own tools: who am I, may I use sudo, which Python interpreters are here (with version and owning
- * package), which processes run (`hidepid` hides those of others: proc(5)). Interpreters are asked for their version only; Apple's stub
+ * package), which processes run, and whether it is all of them. Interpreters are asked for their version only; Apple's stub
  * at /usr/bin/python3 is never called without the developer tools, since it would open a dialog on somebody's screen.
  */
 export const inspectScript = `say() { printf '%s\\n' "$1"; }
@@ -21,5 +33,5 @@ for d in "$@" /bin /usr/bin /usr/local/bin /opt/*/bin /opt/homebrew/bin /usr/loc
  /Library/Frameworks/Python.framework/Versions/*/bin /Library/Developer/CommandLineTools/usr/bin; do
  for f in "$d"/python "$d"/python[0-9] "$d"/python[0-9].[0-9] "$d"/python[0-9].[0-9][0-9] "$d"/pypy "$d"/pypy[0-9]; do
   case $f in /*) look "$f";; esac; done; done
-[ ! -d /proc/self ] || [ -r /proc/1/comm ] || say 'others hidden'
-{ ps -A -o comm= 2>/dev/null || for p in /proc/[0-9]*; do cat "$p/comm" 2>/dev/null; done; ps -c 2>/dev/null; } | while IFS= read -r p; do say "process \${p##*/}"; done`;
+${hidesProcesses} && say 'others hidden'
+${processNames} | while IFS= read -r p; do say "process \${p##*/}"; done`;
