@@ -19,7 +19,7 @@ const parts: readonly (readonly [string, string, () => Promise<readonly string[]
   ],
   [
     'Fan-out over WinRM',
-    'The winrm transport against pywinrm with a thread for each host, in one run, alternating, on the same endpoints: stand-ins, since no Windows is at hand. NTLM, sealed, over plain http. Both start anew each turn, from modules that are already compiled (by Python always, by Node with NODE_COMPILE_CACHE).',
+    'The winrm transport against pywinrm with a thread for each host, in one run, alternating, on the same endpoints: stand-ins, since no Windows is at hand. NTLM, sealed, over plain http. Both start anew each turn, from modules that are already compiled (by Python always, by Node in the folder that detproof names to it).',
     async () => describe(await benchWinrmFanOut()),
   ],
   [

@@ -53,7 +53,7 @@ const detproof: Program = {
   name: 'detproof',
   start: (field) =>
     outputOf(process.execPath, [beside('fan-out-winrm-detproof.ts'), JSON.stringify(field)], {
-      // Python keeps its modules compiled beside them without being asked; Node is told where.
+      // Python keeps its modules compiled beside them without being asked; Node is told where, as runner/main.ts tells it.
       NODE_COMPILE_CACHE: field.compiled,
     }),
 };

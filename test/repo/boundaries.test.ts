@@ -39,7 +39,7 @@ const table: readonly {
     may: [/^runner\/domain\//, /^runner\/ports\.ts$/, /^reports\/[^/]+\//],
     packages: ['mustache'],
   },
-  { files: /^(runner\/(main|plugins)\.ts$|lab\/|test\/)/, may: [/./], packages: 'any' },
+  { files: /^(runner\/(main|compose|plugins)\.ts$|lab\/|test\/)/, may: [/./], packages: 'any' },
 ];
 
 /** The part of a tree whose files belong together. */
