@@ -1,43 +1,28 @@
-import type { Platform } from '../../../runner/domain/attack.ts';
 import { duration, type DurationMs } from '../../../runner/domain/time.ts';
-import {
-  type Clock,
-  type Command,
-  type CommandOutcome,
-  type Session,
-  TransportFailure,
-} from '../../../runner/ports.ts';
+import { type Command, type CommandOutcome, type Session, TransportFailure } from '../../../runner/ports.ts';
 import { ExecFiles } from '../../shared/exec-files.ts';
 import type { FileStore } from '../../shared/file-store.ts';
-import { PosixHost } from '../../shared/posix-host.ts';
 import { type RunLimit, runExec } from '../../shared/run-line.ts';
+import { RunningWork } from '../../shared/running-work.ts';
+import { commandsOf, type HostTraits } from '../../shared/ssh-host.ts';
 import { Turns } from '../../shared/turns.ts';
 import { WindowsFiles } from '../../shared/windows-files.ts';
-import { WindowsHost } from '../../shared/windows-host.ts';
 import type { Master } from './master.ts';
 
 /** A file goes by a command, which should not hang for ever. */
 const fileTimeout = duration(600_000);
-
-export type HostTraits = {
-  readonly host: string;
-  readonly clock: Clock;
-  readonly shell: 'posix' | 'cmd' | 'powershell';
-  readonly platform: Platform;
-  readonly root: boolean;
-};
 
 /** Commands and files of one account, over one connection of OpenSSH's ssh. */
 export class OpensshSession implements Session {
   readonly #master: Master;
   readonly #turns: Turns;
   readonly #host: string;
-  readonly #runner: { run(command: Command, limit: RunLimit): Promise<CommandOutcome> };
+  readonly #commands: ReturnType<typeof commandsOf>;
   readonly #files: FileStore;
-  readonly #disposed = new AbortController();
-  readonly #running = new Set<Promise<unknown>>();
+  readonly #work = new RunningWork();
 
-  constructor(master: Master, { host, clock, shell, platform, root }: HostTraits) {
+  constructor(master: Master, traits: HostTraits) {
+    const { host, clock, shell, platform } = traits;
     this.#master = master;
     this.#host = host;
     const turns = new Turns(master.lifeline, host);
@@ -47,10 +32,7 @@ export class OpensshSession implements Session {
       startAside: (line: string, until: AbortSignal) => turns.ending(() => master.exec(line, until)),
       clock,
     };
-    this.#runner =
-      shell === 'posix'
-        ? new PosixHost(lines, { name: host, root }, (command, limit) => runExec(lines, command, limit))
-        : new WindowsHost(lines, host, shell);
+    this.#commands = commandsOf(traits, lines, (command, limit) => runExec(lines, command, limit));
     const run = (command: Omit<Command, 'channel'>, limit: { outputCap: number; signal: AbortSignal }) =>
       this.#run({ ...command, channel: 'exec' }, { ...limit, timeout: fileTimeout });
     this.#files = shell === 'posix' ? new ExecFiles(run, host, platform) : new WindowsFiles(run, host);
@@ -75,19 +57,12 @@ export class OpensshSession implements Session {
 
   /** Ends what is still running, then the connection. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#disposed.abort();
-    await Promise.allSettled(this.#running);
+    await this.#work[Symbol.asyncDispose]();
     await this.#master.close();
   }
 
   async #run(command: Command, limit: RunLimit): Promise<CommandOutcome> {
-    const signal = AbortSignal.any([limit.signal, this.#disposed.signal]);
-    const work = this.#turns.command(signal, () => this.#runner.run(command, { ...limit, signal }));
-    this.#running.add(work);
-    try {
-      return await work;
-    } finally {
-      this.#running.delete(work);
-    }
+    const signal = this.#work.until(limit.signal);
+    return this.#work.track(this.#turns.command(signal, () => this.#commands.run(command, { ...limit, signal })));
   }
 }

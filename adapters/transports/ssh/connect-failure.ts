@@ -2,6 +2,7 @@ import { type TransportFailureClass, TransportFailure } from '../../../runner/po
 import { describeCredential } from './credentials.ts';
 import type { Progress } from './login-method.ts';
 import { LoginRefused } from '../../shared/refusals.ts';
+import { unreachableBecause } from '../../shared/unreachable.ts';
 import type { Hop } from './route.ts';
 
 /** `banner`: what the server had to say before the login ended, such as that the account is locked. */
@@ -72,16 +73,9 @@ function socketError(error: Breakdown['error']): string {
   switch (error.code) {
     case 'ECONNREFUSED':
       return 'connection refused. Is sshd running there, on that port?';
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return 'the name cannot be resolved. Is it spelled right, and does DNS answer?';
-    case 'EHOSTUNREACH':
-    case 'ENETUNREACH':
-    case 'ETIMEDOUT':
-      return 'no route or no answer. Is the host up, and is a firewall in between?';
     case 'ECONNRESET':
       return 'connection reset. Is the server limiting new connections (MaxStartups)?';
     default:
-      return error.message;
+      return unreachableBecause(error.code) ?? error.message;
   }
 }

@@ -1,19 +1,12 @@
-import {
-  type Clock,
-  type Command,
-  type CommandOutcome,
-  type Session,
-  TransportFailure,
-} from '../../../runner/ports.ts';
+import { type Command, type CommandOutcome, type Session, TransportFailure } from '../../../runner/ports.ts';
 import { duration, type DurationMs } from '../../../runner/domain/time.ts';
-import type { Platform } from '../../../runner/domain/attack.ts';
 import { ExecFiles } from '../../shared/exec-files.ts';
 import type { FileStore } from '../../shared/file-store.ts';
-import { PosixHost } from '../../shared/posix-host.ts';
 import { type RunLimit, runExec } from '../../shared/run-line.ts';
+import { RunningWork } from '../../shared/running-work.ts';
+import { commandsOf, type HostTraits } from '../../shared/ssh-host.ts';
 import { Turns } from '../../shared/turns.ts';
 import { WindowsFiles } from '../../shared/windows-files.ts';
-import { WindowsHost } from '../../shared/windows-host.ts';
 import { Channels } from './channels.ts';
 import type { Reached } from './connections.ts';
 import { runShell } from './run-shell.ts';
@@ -21,15 +14,6 @@ import { posixSftp, SftpFiles, windowsSftp } from './sftp-files.ts';
 
 /** For servers without SFTP, a file goes by a command, which should not hang for ever. */
 const fileTimeout = duration(600_000);
-
-/** What a session must know of its host. `root`: the account's name says that it has all rights. */
-export type HostTraits = {
-  readonly host: string;
-  readonly clock: Clock;
-  readonly shell: 'posix' | 'cmd' | 'powershell';
-  readonly platform: Platform;
-  readonly root: boolean;
-};
 
 /** How long an SFTP server may take to say that it is there. */
 const sftpTimeoutMs = 10_000;
@@ -39,16 +23,15 @@ export class SshSession implements Session {
   readonly remarks: readonly string[];
   readonly #channels: Channels;
   readonly #host: string;
-  readonly #runner: { run(command: Command, limit: RunLimit): Promise<CommandOutcome> };
+  readonly #commands: ReturnType<typeof commandsOf>;
   readonly #traits: HostTraits;
   readonly #release: () => void;
   readonly #turns: Turns;
-  readonly #disposed = new AbortController();
-  readonly #running = new Set<Promise<unknown>>();
+  readonly #work = new RunningWork();
   #files: Promise<FileStore> | undefined;
 
   constructor(reached: Reached, traits: HostTraits) {
-    const { host, clock, shell, root } = traits;
+    const { host, clock } = traits;
     this.remarks = reached.remarks;
     this.#traits = traits;
     this.#host = host;
@@ -61,12 +44,9 @@ export class SshSession implements Session {
       startShell: (until: AbortSignal) => this.#channels.shell(until),
       clock,
     };
-    this.#runner =
-      shell === 'posix'
-        ? new PosixHost(lines, { name: host, root }, (command, limit) =>
-            (command.channel === 'shell' ? runShell : runExec)(lines, command, limit),
-          )
-        : new WindowsHost(lines, host, shell);
+    this.#commands = commandsOf(traits, lines, (command, limit) =>
+      (command.channel === 'shell' ? runShell : runExec)(lines, command, limit),
+    );
   }
 
   async run(command: Command, limit: { timeout: DurationMs; signal: AbortSignal }): Promise<CommandOutcome> {
@@ -74,35 +54,34 @@ export class SshSession implements Session {
   }
 
   async put(file: { path: string; bytes: Uint8Array; mode: number }, signal: AbortSignal): Promise<void> {
-    const until = AbortSignal.any([signal, this.#disposed.signal]);
+    const until = this.#work.until(signal);
     const files = await this.#openFiles(until);
-    await this.#track(files.put(file, until));
+    await this.#work.track(files.put(file, until));
   }
 
   async get(path: string, limit: { maxBytes: number; signal: AbortSignal }): Promise<Uint8Array> {
-    const signal = AbortSignal.any([limit.signal, this.#disposed.signal]);
+    const signal = this.#work.until(limit.signal);
     const files = await this.#openFiles(signal);
-    return this.#track(files.get(path, { maxBytes: limit.maxBytes, signal }));
+    return this.#work.track(files.get(path, { maxBytes: limit.maxBytes, signal }));
   }
 
   /** Ends what is still running, then closes the connection. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#disposed.abort();
-    await Promise.allSettled(this.#running);
+    await this.#work[Symbol.asyncDispose]();
     await this.#channels.close();
     this.#release();
   }
 
   async #run(command: Command, limit: RunLimit): Promise<CommandOutcome> {
-    const signal = AbortSignal.any([limit.signal, this.#disposed.signal]);
-    return this.#track(this.#turns.command(signal, () => this.#runner.run(command, { ...limit, signal })));
+    const signal = this.#work.until(limit.signal);
+    return this.#work.track(this.#turns.command(signal, () => this.#commands.run(command, { ...limit, signal })));
   }
 
   /** One SFTP channel for all files, opened when the first one comes, and again should the server have closed it. */
   async #openFiles(signal: AbortSignal): Promise<FileStore> {
     if (signal.aborted) throw new TransportFailure('aborted', `stopped before a file transfer with ${this.#host}`);
     // Under the session's own signal: other transfers wait for the same channel.
-    this.#files ??= this.#startFiles(this.#disposed.signal).catch((error: unknown) => {
+    this.#files ??= this.#startFiles(this.#work.disposed).catch((error: unknown) => {
       this.#files = undefined;
       throw error;
     });
@@ -133,15 +112,6 @@ export class SshSession implements Session {
       const silent = error instanceof TransportFailure && error.class === 'aborted' && !signal.aborted;
       if (!silent && !isRefusedUse(error)) throw error;
       return byCommands;
-    }
-  }
-
-  async #track<T>(work: Promise<T>): Promise<T> {
-    this.#running.add(work);
-    try {
-      return await work;
-    } finally {
-      this.#running.delete(work);
     }
   }
 }

@@ -1,4 +1,5 @@
 import { TransportFailure } from '../../../../runner/ports.ts';
+import { unreachableBecause } from '../../../shared/unreachable.ts';
 import type { Endpoint } from './options.ts';
 
 /** The listener, for messages. */
@@ -45,19 +46,12 @@ function hint(code: string, tls: boolean, text: string): string {
   switch (code) {
     case 'ECONNREFUSED':
       return 'connection refused. Is WinRM enabled there (winrm quickconfig), with a listener on that port?';
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return 'the name cannot be resolved. Is it spelled right, and does DNS answer?';
-    case 'EHOSTUNREACH':
-    case 'ENETUNREACH':
-    case 'ETIMEDOUT':
-      return 'no route or no answer. Is the host up, and is a firewall in between?';
     case 'ECONNRESET':
     case 'EPIPE':
       return `the connection was reset. Is that ${tls ? 'an https' : 'an http'} listener of WinRM?`;
     default:
       return tls && code.startsWith('ERR_SSL')
         ? `no TLS came about (${text}). Is that an https listener (5986), not http (5985)?`
-        : text;
+        : (unreachableBecause(code) ?? text);
   }
 }

@@ -10,6 +10,7 @@ import {
 import { cmdLine } from '../../../shared/cmd-quote.ts';
 import { fitPowershell } from '../../../shared/powershell.ts';
 import { outputCap, type RunLimit } from '../../../shared/run-line.ts';
+import { RunningWork } from '../../../shared/running-work.ts';
 import { WindowsFiles } from '../../../shared/windows-files.ts';
 import { ConnectionPool, type PoolHost } from './pool.ts';
 import { RunningCommand } from './running-command.ts';
@@ -31,8 +32,7 @@ export class WinrmSession implements Session {
   readonly #shells: Shells;
   readonly #commands: LimitFunction;
   readonly #files: WindowsFiles;
-  readonly #disposed = new AbortController();
-  readonly #running = new Set<Promise<unknown>>();
+  readonly #work = new RunningWork();
 
   private constructor(host: SessionHost) {
     this.#host = host;
@@ -73,21 +73,14 @@ export class WinrmSession implements Session {
 
   /** Ends what is still running, closes the shells, then the connections. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#disposed.abort();
-    await Promise.allSettled(this.#running);
+    await this.#work[Symbol.asyncDispose]();
     await this.#shells.close();
     await this.#pool.close();
   }
 
   async #run(command: Command, limit: RunLimit): Promise<CommandOutcome> {
-    const signal = AbortSignal.any([limit.signal, this.#disposed.signal]);
-    const work = this.#commands(() => this.#runNow(command, { ...limit, signal }));
-    this.#running.add(work);
-    try {
-      return await work;
-    } finally {
-      this.#running.delete(work);
-    }
+    const signal = this.#work.until(limit.signal);
+    return this.#work.track(this.#commands(() => this.#runNow(command, { ...limit, signal })));
   }
 
   async #runNow(command: Command, limit: RunLimit): Promise<CommandOutcome> {
