@@ -269,6 +269,14 @@ for (const { name, argv, applet } of shells) {
       t.end();
     });
 
+    t.test('crontab: of a line that did not come whole, nothing is added', (t) => {
+      using bench = new Bench(argv, applet);
+      for (const part of ['', 'ha'])
+        t.match(bench.run({ ...addCrontabLine('half'), stdin: Buffer.from(part) }), { status: 19 });
+      t.equal(bench.table, undefined);
+      t.end();
+    });
+
     t.test('crontab: one that cannot be read is never replaced', (t) => {
       using bench = new Bench(argv, applet);
       bench.crontab = Buffer.from(`theirs\nours\n`);
