@@ -9,8 +9,9 @@ export const fileCodes = { unreadable: 81, absent: 82, exists: 83, failed: 84, d
 
 /**
  * Input: a line with the path (base64 of UTF-8), one with the SHA-256 in hex, then the bytes as lines of base64. Made under its own
- * name, as any program drops a file: a sensor that tells of new files would not tell of a rename. Read back and hashed; what is not
- * whole is removed again.
+ * name, as any program drops a file: a sensor that tells of new files would not tell of a rename. Made when all of it has come: what
+ * waits for more of a sender that died holds no file open, which nobody could remove then. Read back and hashed; what is not whole
+ * is removed again.
  */
 export const putScript = `$ErrorActionPreference='Stop'
 $ProgressPreference='SilentlyContinue'
@@ -23,11 +24,12 @@ if (-not [IO.Directory]::Exists($folder)) { exit ${fileCodes.absent} }
 if (there) { exit ${fileCodes.exists} }
 $made=$false
 $sha=[Security.Cryptography.SHA256]::Create()
+$all=New-Object IO.MemoryStream
 try {
+  while ($null -ne ($line=$in.ReadLine())) { $b=[Convert]::FromBase64String($line); $all.Write($b,0,$b.Length) }
   $file=New-Object IO.FileStream $path,'CreateNew','Write','None'
   $made=$true
-  try { while ($null -ne ($line=$in.ReadLine())) { $b=[Convert]::FromBase64String($line); $file.Write($b,0,$b.Length) } }
-  finally { $file.Close() }
+  try { $all.WriteTo($file) } finally { $file.Close() }
   $file=[IO.File]::OpenRead($path)
   try { $have=[BitConverter]::ToString($sha.ComputeHash($file)).Replace('-','').ToLower() } finally { $file.Close() }
   if ($have -ne $want) { [IO.File]::Delete($path); exit ${fileCodes.differs} }
