@@ -70,14 +70,18 @@ date -d "@$a" '+%M %H %d %m %Y%m%d%H%M' 2>/dev/null || date -r "$a" '+%M %H %d %
 const table = `table() { if c=$(crontab -l 2>/dev/null && echo .); then return 0; fi
  c=.; e=$(crontab -l 2>&1 >/dev/null); case $e in *[Nn]'o crontab'*|*'No such file'*) return 0;; *) return 1;; esac; }`;
 
-/** Adds one line to the account's crontab, all else as it was; nothing when the line did not come whole, for its sender died. */
-export function addCrontabLine(line: string): Command {
+/**
+ * Adds one line to the account's crontab, all else as it was; nothing when the line did not come whole, for its sender died. Where the
+ * run folder is gone by then, somebody has cleaned up already, and the line is taken out again.
+ */
+export function addCrontabLine(line: string, folder: string): Command {
   return script(
     `${table}
-IFS= read -r l || exit 19
+IFS= read -r l && IFS= read -r f || exit 19
 table || { printf 'the crontab cannot be read: %s\\n' "$e" >&2; exit 19; }
-printf '%s%s\\n' "\${c%.}" "$l" | crontab -`,
-    [line],
+printf '%s%s\\n' "\${c%.}" "$l" | crontab - || exit
+[ -d "$f" ] || { if [ "$c" = . ]; then crontab -r; else printf %s "\${c%.}" | crontab -; fi; printf '%s is gone\\n' "$f" >&2; exit 19; }`,
+    [line, folder],
   );
 }
 

@@ -17,14 +17,14 @@ const cron: Scheduler = {
   ask: cronTime,
   sampleAnswer: '00 00 01 01 203001010000\n1893456000',
   waitMs: cronWaitMs,
-  schedule: (ready, { told, offsetMs }) => {
+  schedule: (ready, { folder, told, offsetMs }) => {
     const entry = cronEntry(told, ready, offsetMs);
     if (entry === undefined) return undefined;
     const { line, fireAt } = entry;
     return {
       undo: { kind: 'remove-crontab-line', line },
       files: [],
-      add: addCrontabLine(line),
+      add: addCrontabLine(line, folder),
       shown: line,
       fireAt,
     };

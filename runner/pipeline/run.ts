@@ -96,7 +96,12 @@ export async function cleanUpLeftovers(conductor: Conductor, plan: Plan): Promis
 
 /** An intent without a result: the process died in between. It is cleaned up, and recorded as broken off; never run again. */
 async function recordBrokenOff(conductor: Conductor, plan: Plan, intent: Intent): Promise<void> {
-  const cleanup = await cleanUpOne(conductor, plan, intent, stepsOf(intent));
+  const steps = stepsOf(intent);
+  let cleanup = await cleanUpOne(conductor, plan, intent, steps);
+  // Its order to the scheduler may still be under way there. Whatever comes after this finds no run folder any more, and whatever came
+  // before that is undone now.
+  if (steps.some(isScheduled) && cleanup.leftBehind.length === 0)
+    cleanup = await cleanUpOne(conductor, plan, intent, steps);
   await conductor.run.journal.append({
     type: 'execution',
     data: {
@@ -111,6 +116,10 @@ async function recordBrokenOff(conductor: Conductor, plan: Plan, intent: Intent)
       cleanup,
     },
   });
+}
+
+function isScheduled({ kind }: CleanupStep): boolean {
+  return kind === 'remove-crontab-line' || kind === 'remove-launchd-job' || kind === 'remove-task';
 }
 
 async function cleanUpOne(

@@ -25,13 +25,13 @@ function script(text: string, lines: readonly string[]): Command {
 
 const task: Scheduler = {
   waitMs: 15_000,
-  schedule: ({ argv: [program, ...rest], cwd, stdin }, { name }) => {
+  schedule: ({ argv: [program, ...rest], cwd, stdin }, { name, folder }) => {
     if (stdin !== undefined) throw new RangeError('a scheduled task has no standard input of ours');
     const args = windowsCommandLine(rest);
     return {
       undo: { kind: 'remove-task', name },
       files: [],
-      add: script(scheduleText, [name, program, args, cwd ?? '']),
+      add: script(scheduleText, [name, program, args, cwd ?? '', folder]),
       shown: `scheduled task ${name} without a trigger, started once: ${windowsCommandLine([program, ...rest])}`,
     };
   },

@@ -40,12 +40,14 @@ try{for($i=0;$i+1 -lt $l.Length;$i+=2){$a=$l[$i+1];switch($l[$i]){
 
 /**
  * Registers a task of the account that has no trigger and so never starts by itself, and starts it once: without a session of the
- * account (S4U) where its rights allow that, else in the session that it must then have.
+ * account (S4U) where its rights allow that, else in the session that it must then have. Where the run folder is gone by then, somebody
+ * has cleaned up already, and the task is taken away again.
  */
 export const scheduleText = `${start}$n=$l[0];$c=@{Execute=$l[1]}
 if($l[2]){$c.Argument=$l[2]};if($l[3]){$c.WorkingDirectory=$l[3]}
 try{$a=New-ScheduledTaskAction @c;$p=New-ScheduledTaskPrincipal -UserId "$env:USERDOMAIN\\$env:USERNAME" -LogonType S4U
 try{Register-ScheduledTask -TaskName $n -Action $a -Principal $p | Out-Null}catch{Register-ScheduledTask -TaskName $n -Action $a | Out-Null}
+if(-not(Test-Path -LiteralPath $l[4])){Unregister-ScheduledTask -TaskName $n -Confirm:$false;throw "$($l[4]) is gone"}
 Start-ScheduledTask -TaskName $n}
 catch{[Console]::Error.WriteLine($_.Exception.Message);exit 19}`;
 

@@ -27,7 +27,7 @@ const acts: ReadonlyMap<string | undefined, Act> = new Map([
   [probe('', []).argv[2], 'probe'],
   [prepare({ fresh: [], parents: [], inner: [] }, []).argv[2], 'prepare'],
   [cronTime().argv[2], 'read the clock'],
-  [addCrontabLine('').argv[2], 'schedule'],
+  [addCrontabLine('', '').argv[2], 'schedule'],
   [cleanUp([]).argv[2], 'clean-up'],
   [processNames().argv[2], 'list'],
 ]);
@@ -200,7 +200,7 @@ export class ScriptedHost {
         return said([`${minute} ${hour} ${date} ${month} ${guard}`, String(at.getTime() / 1_000)]);
       }
       case 'schedule':
-        this.crontab.push(...lines);
+        this.crontab.push(...lines.slice(0, 1));
         return said([]);
       case 'clean-up':
         return said(pairs(lines).map(([kind, argument]) => this.#undo(kind, argument)));

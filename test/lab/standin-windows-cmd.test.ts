@@ -312,6 +312,11 @@ t.test('powershell.exe: the texts of the harness do what they say', async (t) =>
   const done = ['end-processes', `remove ${home}\\run`, `remove-if-empty ${home}\\above`, 'remove-task'];
   t.same(undone, { out: done.map((what) => `done ${what}\n`).join(''), err: '', code: 0 });
   t.notOk(host.machine.tree.exists(`${home}\\run`));
+  t.match(
+    await run(scheduled.add),
+    { code: 19, err: `${home}\\run is gone\r\n` },
+    'what comes after the clean-up leaves no task',
+  );
   t.notOk(host.machine.tasks.find('Job'));
   t.notOk(
     [...host.machine.processes.values()].some(({ commandLine, isOver }) => commandLine.includes('amarker') && !isOver),

@@ -424,7 +424,8 @@ t.test(
     const { executed } = await site.execute([site.planned('job', { steps: [cron] })]);
     t.equal(told(executed[0]?.execution.outcome), 'finished');
     t.same(site.host().crontab, ['# theirs']);
-    const line = site.touches.find(({ act }) => act === 'schedule')?.about.trimEnd();
+    const [line, folder] = site.touches.find(({ act }) => act === 'schedule')?.about.split('\n') ?? [];
+    t.match(folder, /^\/home\/alpha\/n\d+$/, 'the line goes out again where the run folder is gone');
     const at = (of: (one: Site['happened'][number]) => boolean): number => site.happened.findIndex(of);
     const declared = at((one) => 'record' in one && JSON.stringify(one.record).includes('remove-crontab-line'));
     t.ok(declared >= 0 && declared < at((one) => 'touch' in one && one.touch.act === 'schedule'));

@@ -247,7 +247,7 @@ for (const { name, argv, applet } of shells) {
         using bench = new Bench(argv, applet);
         if (table !== undefined) bench.crontab = table;
         const before = bench.table;
-        t.match(bench.run(addCrontabLine(line)), { status: 0, stderr: '' }, what);
+        t.match(bench.run(addCrontabLine(line, bench.home)), { status: 0, stderr: '' }, what);
         t.equal(bench.table, `${before ?? ''}${line}\n`, `${what}: added`);
         // Somebody edits it meanwhile, before and behind ours.
         bench.crontab = Buffer.from(`# new\n${bench.table}#${line}\n`, 'latin1');
@@ -271,9 +271,20 @@ for (const { name, argv, applet } of shells) {
 
     t.test('crontab: of a line that did not come whole, nothing is added', (t) => {
       using bench = new Bench(argv, applet);
-      for (const part of ['', 'ha'])
-        t.match(bench.run({ ...addCrontabLine('half'), stdin: Buffer.from(part) }), { status: 19 });
+      for (const part of ['', 'ha', 'half\n', `half\n${bench.home}`])
+        t.match(bench.run({ ...addCrontabLine('half', bench.home), stdin: Buffer.from(part) }), { status: 19 });
       t.equal(bench.table, undefined);
+      t.end();
+    });
+
+    t.test('crontab: a line that comes after the clean-up is taken out again', (t) => {
+      for (const table of [undefined, '# theirs\n\n']) {
+        using bench = new Bench(argv, applet);
+        if (table !== undefined) bench.crontab = Buffer.from(table);
+        const late = bench.run(addCrontabLine('late', join(bench.home, 'run')));
+        t.match(late, { status: 19, stderr: /run is gone/ });
+        t.equal(bench.table, table);
+      }
       t.end();
     });
 
@@ -281,7 +292,10 @@ for (const { name, argv, applet } of shells) {
       using bench = new Bench(argv, applet);
       bench.crontab = Buffer.from(`theirs\nours\n`);
       writeFileSync(join(bench.home, 'broken'), '');
-      t.match(bench.run(addCrontabLine('new')), { status: 19, stderr: /cannot be read: crontab: Input\/output error/ });
+      t.match(bench.run(addCrontabLine('new', bench.home)), {
+        status: 19,
+        stderr: /cannot be read: crontab: Input\/output error/,
+      });
       t.match(bench.run(cleanUp([{ kind: 'remove-crontab-line', line: 'ours' }])).lines, [
         /^left remove-crontab-line ours: the crontab cannot be read: crontab: Input/,
       ]);
@@ -353,6 +367,6 @@ t.test('crontab: what no crontab can hold is refused before anything is written'
   t.throws(() => entry(['python3', 'x'.repeat(1_000)]), /cuts off/);
   for (const text of ['', '30 05 24 11 202611240530\n', 'date: usage\n1795498200\n', '5 5 24 11 202611240530\n1'])
     t.equal(entry(['/bin/true'], text), undefined, JSON.stringify(text));
-  t.throws(() => addCrontabLine('a\nb'), RangeError);
+  t.throws(() => addCrontabLine('a\nb', '/r'), RangeError);
   t.end();
 });

@@ -181,6 +181,32 @@ t.test('resume: killed again and again, each time with fresh controls of their o
   t.same(new Set(Object.values(verdicts(report))), new Set(['clean', 'quiet', 'detected']));
 });
 
+t.test('resume: what was on its way to the scheduler when detproof died is undone too', async (t) => {
+  const model = new Stage();
+  await model.whole();
+  const [opened, intent] = model.site.journal.records.filter(({ type }) => type === 'run-opened' || type === 'intent');
+  if (opened === undefined || intent?.type !== 'intent' || intent.data.cleanup.kind !== 'steps')
+    throw new Error('the model has no intent');
+  const { steps } = intent.data.cleanup;
+  const line = '00 10 24 11 * late';
+  for (const isScheduled of [true, false]) {
+    const declared = isScheduled ? [{ kind: 'remove-crontab-line' as const, line }, ...steps] : steps;
+    const cleanup = { kind: 'steps' as const, steps: declared };
+    const stage = Stage.after([opened, { ...intent, data: { ...intent.data, cleanup } }]);
+    const host = stage.site.host(intent.data.execution.split('/')[0]);
+    // It arrives behind the first clean-up.
+    host.twist = ({ act }, count) => {
+      if (isScheduled && act === 'connect' && count === 1) host.crontab = ['# theirs', line];
+      return undefined;
+    };
+    await takeUp(stage.conductor, stage.plan, await stage.run.read());
+    await cleanUpLeftovers(stage.conductor, stage.plan);
+    t.same(host.crontab, isScheduled ? ['# theirs'] : []);
+    t.equal(stage.site.touches.filter(({ act }) => act === 'clean-up').length, isScheduled ? 2 : 1);
+    t.match(stage.site.journal.of('execution'), [{ outcome: { kind: 'broken-off' }, cleanup: { leftBehind: [] } }]);
+  }
+});
+
 t.test('resume: what is left open is planned again under its own name, controls only around work', (t) => {
   const { plan } = new Stage();
   const ids = plan.executions.map(({ id }) => id);

@@ -91,7 +91,7 @@ t.test('windows dialect: a scheduled task is named in the journal before it is m
   const ready = { files: [], copies: [], argv: [String.raw`C:\py thon\python.exe`, 'C:\\a b.py', 'm'] as const };
   const made = task?.schedule({ ...ready, cwd: 'C:\\w' }, { folder: 'C:\\r', name: 'abc', told: '', offsetMs: 0 });
   t.match(made, { undo: { kind: 'remove-task', name: 'abc' }, files: [] });
-  t.equal(new TextDecoder().decode(made?.add.stdin), 'abc\nC:\\py thon\\python.exe\n"C:\\a b.py" m\nC:\\w\n');
+  t.equal(new TextDecoder().decode(made?.add.stdin), 'abc\nC:\\py thon\\python.exe\n"C:\\a b.py" m\nC:\\w\nC:\\r\n');
   t.throws(
     () => task?.schedule({ ...ready, stdin: new Uint8Array() }, { folder: '', name: 'a', told: '', offsetMs: 0 }),
     RangeError,

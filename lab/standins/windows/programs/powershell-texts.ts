@@ -128,11 +128,20 @@ function copyInterpreter(call: PowershellCall, from: string, to: string): void {
 }
 
 const schedule: Text = async (call) => {
-  const [name = '', program = '', args = '', cwd = ''] = await linesOf(call);
+  const [name = '', program = '', args = '', cwd = '', runFolder = ''] = await linesOf(call);
+  if (program === '') {
+    await call.process.err("Cannot bind argument to parameter 'Execute' because it is an empty string.\r\n");
+    return 19;
+  }
   const commandLine = args === '' ? quoteArgument(program) : `${quoteArgument(program)} ${args}`;
   const { logon } = call.process;
   const folder = cwd === '' ? 'C:\\Windows\\System32' : cwd;
   call.machine.tasks.create({ name, commandLine, logon, cwd: folder });
+  if (!call.machine.tree.exists(full(call, runFolder))) {
+    call.machine.tasks.remove(name);
+    await call.process.err(`${runFolder} is gone\r\n`);
+    return 19;
+  }
   if (call.machine.tasks.run(name)) return 0;
   await call.process.err('The system cannot find the file specified.\r\n');
   return 19;
