@@ -12,7 +12,7 @@ import { parseReceipt } from '../domain/receipt.ts';
 import type { PythonStep } from '../domain/scenario.ts';
 import { duration, elapsed, shift } from '../domain/time.ts';
 import { type Command, type CommandOutcome, TransportFailure } from '../ports.ts';
-import { undo } from './clean-up.ts';
+import { undo, undoUnderWay } from './clean-up.ts';
 import { type Dialect, dialectOf, type Scheduled } from './dialect.ts';
 import type { ExecuteDeps, Minted, Where } from './execute-deps.ts';
 import { failureReason } from './host.ts';
@@ -38,6 +38,8 @@ export class Body {
   #steps: readonly CleanupStep[];
   /** From here on nothing can make it "not run" any more. */
   #mayHaveStarted = false;
+  /** A scheduler was told something, and nobody knows whether the host is done with it. */
+  #isOrderUnderWay = false;
   readonly commands: CommandRecord[] = [];
   receipt: Receipt = {};
 
@@ -101,7 +103,8 @@ export class Body {
     const { target, host, schedule } = this.#where;
     const allowed = authorizeCleanup(inventory, target, this.#plan.account, clock.now());
     if (allowed.is === 'refused') throw new Error(`clean-up was refused where the run was not: ${allowed.why.detail}`);
-    const work = (): Promise<CleanupResult> => undo(host, allowed.target, this.#steps);
+    const undoing = this.#isOrderUnderWay ? undoUnderWay : undo;
+    const work = (): Promise<CleanupResult> => undoing(host, allowed.target, this.#steps);
     return this.#plan.steps.some(({ via }) => via !== 'session') ? schedule(work) : work();
   }
 
@@ -216,9 +219,11 @@ export class Body {
     this.#steps = [undoing, ...this.#steps];
     await this.declare();
     await this.#put(files);
+    this.#isOrderUnderWay = true;
     const outcome = await this.#starting(() =>
       this.#where.schedule(() => this.#record('schedule', add, harnessTimeoutMs, shown)),
     );
+    this.#isOrderUnderWay = outcome.exit.kind !== 'code';
     if (outcome.exit.kind !== 'code' || outcome.exit.code !== 0)
       throw new Ended(notRun('not-started', `${via} refused it: ${complaint(outcome)}`));
     this.#mayHaveStarted = true;

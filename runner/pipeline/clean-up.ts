@@ -52,6 +52,23 @@ export async function undo(
   return { done, leftBehind };
 }
 
+/**
+ * As {@link undo}, where an order to a scheduler may still be under way on the host: one that comes to its end after the first time
+ * finds no run folder and takes back what it did, and what one did before that is undone the second time.
+ */
+export async function undoUnderWay(
+  host: Host,
+  target: AuthorizedTarget,
+  steps: readonly CleanupStep[],
+): Promise<CleanupResult> {
+  const first = await undo(host, target, steps);
+  return first.leftBehind.length === 0 && steps.some(isScheduled) ? undo(host, target, steps) : first;
+}
+
+function isScheduled({ kind }: CleanupStep): boolean {
+  return kind === 'remove-crontab-line' || kind === 'remove-launchd-job' || kind === 'remove-task';
+}
+
 function said(step: CleanupStep): string {
   return step.kind === 'remove' || step.kind === 'remove-if-empty'
     ? `done ${step.kind} ${step.path}`

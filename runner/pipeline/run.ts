@@ -1,6 +1,6 @@
 import { authorizeCleanup } from '../domain/authorize.ts';
 import type { AttackFacts } from '../domain/attack.ts';
-import type { CleanupStep, Intent } from '../domain/execution.ts';
+import type { CleanupResult, CleanupStep, Intent } from '../domain/execution.ts';
 import type { Inventory, Target } from '../domain/inventory.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { OnProgress } from '../domain/progress.ts';
@@ -16,7 +16,7 @@ import {
   type SiemAdapter,
   type Transport,
 } from '../ports.ts';
-import { undo } from './clean-up.ts';
+import { undo, undoUnderWay } from './clean-up.ts';
 import { execute } from './execute.ts';
 import { Host } from './host.ts';
 import type { Payloads } from './invocation.ts';
@@ -96,12 +96,7 @@ export async function cleanUpLeftovers(conductor: Conductor, plan: Plan): Promis
 
 /** An intent without a result: the process died in between. It is cleaned up, and recorded as broken off; never run again. */
 async function recordBrokenOff(conductor: Conductor, plan: Plan, intent: Intent): Promise<void> {
-  const steps = stepsOf(intent);
-  let cleanup = await cleanUpOne(conductor, plan, intent, steps);
-  // Its order to the scheduler may still be under way there. Whatever comes after this finds no run folder any more, and whatever came
-  // before that is undone now.
-  if (steps.some(isScheduled) && cleanup.leftBehind.length === 0)
-    cleanup = await cleanUpOne(conductor, plan, intent, steps);
+  const cleanup = await cleanUpOne(conductor, plan, intent, stepsOf(intent), undoUnderWay);
   await conductor.run.journal.append({
     type: 'execution',
     data: {
@@ -118,16 +113,13 @@ async function recordBrokenOff(conductor: Conductor, plan: Plan, intent: Intent)
   });
 }
 
-function isScheduled({ kind }: CleanupStep): boolean {
-  return kind === 'remove-crontab-line' || kind === 'remove-launchd-job' || kind === 'remove-task';
-}
-
 async function cleanUpOne(
   conductor: Conductor,
   plan: Plan,
   intent: Intent,
   steps: readonly CleanupStep[],
-): Promise<Awaited<ReturnType<typeof undo>>> {
+  undoing = undo,
+): Promise<CleanupResult> {
   const where = whereOf(plan, intent.execution);
   const target = conductor.inventory.targets.find(({ id }) => id === where?.target);
   if (where === undefined || target === undefined)
@@ -135,7 +127,7 @@ async function cleanUpOne(
   const allowed = authorizeCleanup(conductor.inventory, target, where.account, conductor.clock.now());
   if (allowed.is === 'refused') throw new Error(`clean-up of ${intent.execution} is refused: ${allowed.why.detail}`);
   await using host = new Host(conductor.transports(target));
-  return await undo(host, allowed.target, steps);
+  return await undoing(host, allowed.target, steps);
 }
 
 /** Asks every SIEM of the inventory, side by side. */

@@ -448,6 +448,18 @@ t.test(
       t.equal(told(ended.executed[0]?.execution.outcome), outcome, act);
       t.ok(isTidy(bad), act);
     }
+    const late = new Site();
+    late.host().twist = ({ act }, count) => {
+      if (act === 'clean-up' && count === 1)
+        late.host().crontab = late.touches.flatMap(({ act, about }) =>
+          act === 'schedule' ? about.split('\n', 1) : [],
+        );
+      return act === 'schedule' ? failure('lost') : undefined;
+    };
+    await late.execute([late.planned('job', { steps: [cron] })]);
+    t.equal(late.touches.filter(({ act }) => act === 'clean-up').length, 2);
+    t.ok(isTidy(late), 'the line that arrives behind the first clean-up is taken out as well');
+
     const dead = new Site();
     dead.host().hasCron = false;
     const ended = await dead.execute([dead.planned('job', { steps: [cron] })]);

@@ -196,7 +196,7 @@ t.test('resume: what was on its way to the scheduler when detproof died is undon
     const host = stage.site.host(intent.data.execution.split('/')[0]);
     // It arrives behind the first clean-up.
     host.twist = ({ act }, count) => {
-      if (isScheduled && act === 'connect' && count === 1) host.crontab = ['# theirs', line];
+      if (isScheduled && act === 'clean-up' && count === 1) host.crontab = ['# theirs', line];
       return undefined;
     };
     await takeUp(stage.conductor, stage.plan, await stage.run.read());
