@@ -30,14 +30,20 @@ while IFS= read -r f; do case $f in '~/'*) f=$h/\${f#'~/'};; esac; [ -e "$f" ] |
   );
 }
 
-/** Fails, touching nothing more, as soon as something that is to be created exists already; says which folders it made. */
+/**
+ * Fails, touching nothing more, as soon as something that is to be created exists already; says which folders it made. A parent that
+ * the clean-up of another execution took away, empty as it was, is made again.
+ */
 export function prepare(folders: Folders, copies: readonly Copy[]): Command {
   return script(
     `${say}; new() { if [ -e "$1" ] || [ -L "$1" ]; then say "exists $1"; exit 17; fi; }
-while IFS= read -r op && IFS= read -r a; do case $op in
+u=; while IFS= read -r op && IFS= read -r a; do case $op in
 new) new "$a";;
-parent) mkdir -p -- "$a" || exit 18;;
-make) if mkdir -m 700 -- "$a"; then say "made $a"; else new "$a"; exit 18; fi;;
+parent) mkdir -p -- "$a" || exit 18; u="$u$a
+";;
+make) t=0; until mkdir -m 700 -- "$a"; do
+  new "$a"; [ -n "$u" ] && [ $t -lt 5 ] || exit 18; t=$((t + 1))
+  printf %s "$u" | while IFS= read -r q; do mkdir -p -- "$q"; done; done; say "made $a";;
 inner) mkdir -p -m 700 -- "$a" || exit 18;;
 from) f=$a;;
 copy) cp -L -- "$f" "$a" && chmod 700 -- "$a" || exit 18;;

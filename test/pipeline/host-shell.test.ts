@@ -174,6 +174,17 @@ for (const { name, argv, applet } of shells) {
       },
     );
 
+    t.test('prepare: a folder above that another execution takes away at that moment is made again', (t) => {
+      using bench = new Bench(argv, applet);
+      const gone = '[ "$1" = -m ] && [ ! -e "$HOME/once" ] && : >"$HOME/once" && rmdir "$HOME/up"';
+      bench.tool('mkdir', `#!/bin/dash\n${gone}\nexec /bin/mkdir "$@"\n`);
+      const [above, fresh] = [`${bench.home}/up`, `${bench.home}/up/run`];
+      const made = bench.run(prepare({ fresh: [fresh], parents: [above], inner: [`${fresh}/in`] }, []));
+      t.match(made, { status: 0, lines: [`made ${fresh}`] });
+      t.ok(existsSync(`${bench.home}/once`) && existsSync(`${fresh}/in`));
+      t.end();
+    });
+
     t.test('prepare: something of the same name is left alone, and nothing is made', (t) => {
       using bench = new Bench(argv, applet);
       const [first, second] = [`${bench.home}/first`, `${bench.home}/second`];
