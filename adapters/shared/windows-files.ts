@@ -5,7 +5,18 @@ import { type PowershellCommand, powershellCommand } from './powershell.ts';
 import { sha256 } from './sha256.ts';
 
 /** Exit codes of the texts below, outside those that PowerShell gives. */
-export const fileCodes = { unreadable: 81, absent: 82, exists: 83, failed: 84, differs: 85, tooLong: 86 } as const;
+export const fileCodes = {
+  unreadable: 81,
+  absent: 82,
+  exists: 83,
+  failed: 84,
+  differs: 85,
+  tooLong: 86,
+  full: 87,
+} as const;
+
+/** ERROR_DISK_FULL, ERROR_HANDLE_DISK_FULL and ERROR_DISK_QUOTA_EXCEEDED as HRESULTs: the words for them are in the host's language. */
+const noSpace = '-2147024784,-2147024857,-2147023601';
 
 /**
  * Input: a line with the path (base64 of UTF-8), one with the SHA-256 in hex, then the bytes as lines of base64. Made under its own
@@ -35,6 +46,7 @@ try {
   if ($have -ne $want) { [IO.File]::Delete($path); exit ${fileCodes.differs} }
 } catch {
   if ($made) { try { [IO.File]::Delete($path) } catch { } } elseif (there) { exit ${fileCodes.exists} }
+  if ((${noSpace}) -contains $_.Exception.GetBaseException().HResult) { exit ${fileCodes.full} }
   [Console]::Error.WriteLine($_.Exception.Message)
   exit ${fileCodes.failed}
 }
@@ -139,6 +151,8 @@ export class WindowsFiles {
         throw this.#failure('file', path, 'what is there after the upload is not what was sent (SHA-256 differs)');
       case fileCodes.tooLong:
         throw this.#failure('cut-short', path, 'it is longer than the bytes that were asked for');
+      case fileCodes.full:
+        throw this.#failure('file', path, 'no space is left on the disk there. Free some, or use another folder');
       default:
         throw this.#failure(
           'file',

@@ -205,6 +205,7 @@ t.test('windows files: what the host says is told with the right class', async (
     [fileCodes.unreadable, 'file', /cannot be read/],
     [fileCodes.differs, 'file', /SHA-256/],
     [fileCodes.tooLong, 'cut-short', /longer/],
+    [fileCodes.full, 'file', /no space is left on the disk there/],
     [fileCodes.failed, 'file', /failed.*84 \(Access is denied\)/],
     [1, 'file', /exit code 1/],
   ] as const) {

@@ -1,5 +1,7 @@
 import {
+  closeSync,
   copyFileSync,
+  openSync,
   readFileSync,
   readdirSync,
   rmSync,
@@ -215,8 +217,9 @@ const put: Text = async (call) => {
   let isMade = false;
   try {
     const bytes = Buffer.concat(lines.map((line) => Buffer.from(line, 'base64')));
-    writeFileSync(file, bytes, { flag: 'wx', mode: 0o644 });
+    closeSync(openSync(file, 'wx', 0o644));
     isMade = true;
+    writeFileSync(file, bytes);
     call.machine.fileCreated(call.process, target);
     if (createHash('sha256').update(readFileSync(file)).digest('hex') !== want) {
       unlinkSync(file);
@@ -226,6 +229,7 @@ const put: Text = async (call) => {
     return 0;
   } catch (error) {
     if (isMade) rmSync(file, { force: true });
+    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') return fileCodes.full;
     await call.process.err(`${wordsOf(error, target)}\r\n`);
     return fileCodes.failed;
   }
