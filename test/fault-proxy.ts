@@ -118,12 +118,14 @@ export class FaultProxy implements AsyncDisposable {
   readonly #faults: Record<Direction, Fault> = { 'to-server': { kind: 'none' }, 'to-client': { kind: 'none' } };
   readonly #passed: Record<Direction, number> = { 'to-server': 0, 'to-client': 0 };
   #refusing = false;
+  #to: { readonly host?: string; readonly port: number };
 
   private constructor(server: Server, port: number, to: { readonly host?: string; readonly port: number }) {
     this.#server = server;
     this.port = port;
+    this.#to = to;
     server.on('connection', (client) => {
-      this.#connect(client, to);
+      this.#connect(client, this.#to);
     });
   }
 
@@ -148,14 +150,14 @@ export class FaultProxy implements AsyncDisposable {
     for (const socket of this.#sockets) cut(socket);
   }
 
-  /** Resets a connection after `bytes` more in this direction. */
-  dropAfter(bytes: number, direction: Direction = 'to-client'): void {
-    this.#set(direction, { kind: 'drop', left: bytes });
+  /** Resets a connection after `bytes` more in this direction. `of`: only those that are open now; new ones have no fault. */
+  dropAfter(bytes: number, direction: Direction = 'to-client', of: 'open' | 'all' = 'all'): void {
+    this.#set(direction, { kind: 'drop', left: bytes }, of);
   }
 
   /** Changes one byte, after `bytes` more in this direction. */
-  corruptAfter(bytes: number, direction: Direction = 'to-client'): void {
-    this.#set(direction, { kind: 'corrupt', left: bytes });
+  corruptAfter(bytes: number, direction: Direction = 'to-client', of: 'open' | 'all' = 'all'): void {
+    this.#set(direction, { kind: 'corrupt', left: bytes }, of);
   }
 
   slow(bytesPerSecond: number): void {
@@ -165,6 +167,11 @@ export class FaultProxy implements AsyncDisposable {
   /** Connections stay open and nothing passes; what came meanwhile passes after `heal`. */
   hang(directions: readonly Direction[] = ['to-server', 'to-client']): void {
     for (const direction of directions) this.#set(direction, { kind: 'hang' });
+  }
+
+  /** New connections end at another server: somebody is in between. */
+  leadTo(port: number): void {
+    this.#to = { port };
   }
 
   /** Resets new connections at once. */
@@ -186,8 +193,8 @@ export class FaultProxy implements AsyncDisposable {
     });
   }
 
-  #set(direction: Direction, fault: Fault): void {
-    this.#faults[direction] = fault;
+  #set(direction: Direction, fault: Fault, of: 'open' | 'all' = 'all'): void {
+    this.#faults[direction] = of === 'all' ? fault : { kind: 'none' };
     for (const pump of this.#pumps[direction]) pump.set(fault);
   }
 

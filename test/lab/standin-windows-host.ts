@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { makeCertificates } from '../../lab/standins/windows/certificates.ts';
@@ -67,7 +67,7 @@ export async function startTestHost(more: Partial<WindowsSettingsInput> = {}): P
     ports: host.ports,
     certificates,
     events: (from) =>
-      readFileSync(path.join(eventLogs, eventLogFiles[from]), 'utf8')
+      contents(path.join(eventLogs, eventLogFiles[from]))
         .split('\n')
         .filter(Boolean)
         .map((line) => JSON.parse(line) as LoggedEvent),
@@ -76,4 +76,9 @@ export async function startTestHost(more: Partial<WindowsSettingsInput> = {}): P
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** A log is made with its first event. */
+function contents(file: string): string {
+  return existsSync(file) ? readFileSync(file, 'utf8') : '';
 }

@@ -1,7 +1,4 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import { once } from 'node:events';
 import { X509Certificate } from 'node:crypto';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -18,7 +15,7 @@ import type { NonEmpty } from '../../../runner/domain/non-empty.ts';
 import type { Session } from '../../../runner/ports.ts';
 import { authorizedTarget, realDeps } from '../../contract/authorized-target.ts';
 import { failureOf, text } from '../../contract/transport-contract.ts';
-import { until, windowsTransportContract } from '../../contract/windows-transport-contract.ts';
+import { windowsTransportContract } from '../../contract/windows-transport-contract.ts';
 
 const never = new AbortController().signal;
 const folder = await mkdtemp(join(tmpdir(), 'winrm-'));
@@ -174,97 +171,6 @@ t.test('winrm: no shell stays on the host when sessions are closed', (t) => {
   t.equal(host.service.open, 0);
   t.end();
 });
-
-/** Stands between client and listener; can cut every connection, swallow an answer and then cut, or go away. */
-class FaultProxy implements AsyncDisposable {
-  losesNextAnswer = false;
-  readonly #sockets = new Set<Socket>();
-  readonly #server = createServer((client) => {
-    const upstream = connect(http, '127.0.0.1');
-    for (const [from, to] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      this.#sockets.add(from);
-      from.on('data', (data) => {
-        if (from === client || !this.losesNextAnswer) to.write(data);
-        else {
-          this.losesNextAnswer = false;
-          this.cut();
-        }
-      });
-      from.on('error', () => undefined);
-      from.on('close', () => {
-        to.destroy();
-        this.#sockets.delete(from);
-      });
-    }
-  });
-
-  async open(): Promise<number> {
-    this.#server.listen(0, '127.0.0.1');
-    await once(this.#server, 'listening');
-    return (this.#server.address() as AddressInfo).port;
-  }
-
-  cut(): void {
-    for (const socket of this.#sockets) socket.destroy();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#server.listening) return;
-    this.#server.close();
-    this.cut();
-    await once(this.#server, 'close');
-  }
-}
-
-/** Says `begun`, waits until the file in its arguments is there, says `over`; each run adds a line to the other file. */
-const patient =
-  'import os, sys, time; open(sys.argv[1], "a").write("ran\\n"); print("begun", flush=True)\n' +
-  'while not os.path.exists(sys.argv[2]): time.sleep(0.05)\n' +
-  'print("over")';
-
-for (const fault of ['cut', 'cut for good', 'answer lost'] as const)
-  t.test(
-    `winrm: a connection lost during a command, ${fault}: it ran once, and what is not known is said`,
-    async (t) => {
-      await using proxy = new FaultProxy();
-      await using session = await open({ tls: false, port: await proxy.open() });
-      const [ran, go] = [`C:\\Users\\dana\\ran ${fault}`, `C:\\Users\\dana\\go ${fault}`];
-      const script = `C:\\Users\\dana\\patient ${fault}.py`;
-      await session.put({ path: script, bytes: Buffer.from(patient), mode: 0o600 }, never);
-      proxy.losesNextAnswer = fault === 'answer lost';
-      const command = session.run(
-        { argv: [python, script, ran, go], channel: 'winrm' },
-        { timeout: duration(60_000), signal: never },
-      );
-      command.catch(() => undefined);
-      if (fault === 'answer lost') {
-        const message = await failureOf(t, command, 'lost');
-        t.match(message, /Outcome unknown: whether the command was started cannot be told, and it is not sent again/);
-        t.match(message, /Its shell was closed/);
-        t.ok(await until(() => Promise.resolve(host.service.open <= 1)), 'so that it does not go on');
-        return;
-      }
-      t.ok(await until(() => Promise.resolve(existsSync(local(ran)))), 'it runs');
-      if (fault === 'cut') {
-        proxy.cut();
-        await writeFile(local(go), '');
-        const outcome = await command;
-        t.match(outcome.exit, { kind: 'code', code: 0 });
-        t.match(text(outcome.stdout), /over/);
-      } else {
-        await proxy[Symbol.asyncDispose]();
-        t.match(
-          await failureOf(t, command, 'lost'),
-          /Outcome unknown: how the command went cannot be told.*may still be running/,
-        );
-        await writeFile(local(go), '');
-      }
-      t.equal(await readFile(local(ran), 'utf8'), 'ran\r\n');
-    },
-  );
 
 t.test('winrm: settings: what would send a password in the clear, or contradicts itself, is refused', (t) => {
   const faults = (schema: typeof winrmSettings | typeof winrmAccount, value: unknown): readonly string[] =>

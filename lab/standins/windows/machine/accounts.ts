@@ -39,6 +39,7 @@ export const systemLogon: Logon = {
 export class Accounts {
   readonly #host: string;
   readonly #accounts: readonly Account[];
+  readonly #expired = new Set<Account>();
   #nextLogonId = 0x5a1c0;
 
   constructor(host: string, accounts: readonly Account[]) {
@@ -52,6 +53,15 @@ export class Accounts {
 
   find(name: string): Account | undefined {
     return this.#accounts.find((account) => account.name.toUpperCase() === name.toUpperCase());
+  }
+
+  /** From now on its password has to be changed before anybody can log in with it. */
+  expirePassword(account: Account): void {
+    this.#expired.add(account);
+  }
+
+  hasExpiredPassword(account: Account): boolean {
+    return this.#expired.has(account);
   }
 
   logon(account: Account, logonType: number): Logon {

@@ -9,6 +9,12 @@ const labels = { Medium: 'S-1-16-8192', High: 'S-1-16-12288', System: 'S-1-16-16
 /** Default, full and limited token, as in the event's message table. */
 const elevation = { Medium: '%%1936', High: '%%1937', System: '%%1936' } as const;
 
+/** Why a login is refused, as event 4625 says it; the client is told nothing. */
+const refusals = {
+  'wrong-password': { Status: '0xc000006d', FailureReason: '%%2313', SubStatus: '0xc000006a' },
+  'expired-password': { Status: '0xc000006e', FailureReason: '%%2309', SubStatus: '0xc0000071' },
+} as const;
+
 /** The events that sensors write about processes. */
 export class ProcessEvents {
   readonly #log: EventLog;
@@ -151,7 +157,7 @@ export class ProcessEvents {
   }
 
   /** Security event 4625. */
-  refused(user: string, from: { ip: string; port: number }): void {
+  refused(user: string, from: { ip: string; port: number }, why: keyof typeof refusals = 'wrong-password'): void {
     this.#log.write('security', 4625, {
       SubjectUserSid: 'S-1-0-0',
       SubjectUserName: '-',
@@ -160,9 +166,7 @@ export class ProcessEvents {
       TargetUserSid: 'S-1-0-0',
       TargetUserName: user === '' ? '-' : user,
       TargetDomainName: this.#host,
-      Status: '0xc000006d',
-      FailureReason: '%%2313',
-      SubStatus: '0xc000006a',
+      ...refusals[why],
       LogonType: 3,
       LogonProcessName: 'NtLmSsp ',
       AuthenticationPackageName: 'NTLM',

@@ -115,6 +115,8 @@ export class Connection {
   #let(user: string, logonType: number, method: 'NTLM' | 'Basic' | 'certificate', workstation: string): Admission {
     const account = this.#machine.accounts.find(user);
     if (account === undefined) return { kind: 'refused' };
+    if (method !== 'certificate' && this.#machine.accounts.hasExpiredPassword(account))
+      return this.#refuse(user, 'expired-password');
     if (this.#caller?.account === account) return { kind: 'in', caller: this.#caller };
     const logon = this.#machine.accounts.logon(account, logonType);
     this.#machine.events.loggedOn(logon, { ...this.#peer, workstation, method });
@@ -122,8 +124,8 @@ export class Connection {
     return { kind: 'in', caller: this.#caller };
   }
 
-  #refuse(user: string): Admission {
-    this.#machine.events.refused(user, this.#peer);
+  #refuse(user: string, why?: 'expired-password'): Admission {
+    this.#machine.events.refused(user, this.#peer, why);
     return { kind: 'refused' };
   }
 }
