@@ -17,6 +17,7 @@ import type { Clock, Random, Transport } from './ports.ts';
 import { Redactor } from './store/redact.ts';
 import { runsIn } from './store/runs.ts';
 import { writeFiles } from './store/run-folder.ts';
+import { SecretVariables } from './store/secret-variables.ts';
 import { SecretReader } from './store/secrets.ts';
 import { retry } from './wrap/retry.ts';
 import { throttle } from './wrap/throttle.ts';
@@ -43,6 +44,7 @@ const random: Random = {
 export async function compose(): Promise<App> {
   const { version } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8')) as { version: string };
   const redactor = new Redactor();
+  const variables = new SecretVariables(process.env);
   const plugins = await discoverAdapters(join(project, 'adapters'));
   return {
     version,
@@ -70,12 +72,15 @@ export async function compose(): Promise<App> {
     writeFiles: (folder, files) => writeFiles(resolve(folder), files),
     library: join(project, 'scenarios'),
     runs: (out) => runsIn(resolve(out), { clock, redactor }),
-    pluginDeps: (folder, keep) => ({
-      clock,
-      keep,
-      secrets: new SecretReader(folder, redactor),
-      resolve: (path) => resolve(folder, path),
-    }),
+    pluginDeps: (inventory, folder, keep) => {
+      variables.takeAll(inventory);
+      return {
+        clock,
+        keep,
+        secrets: new SecretReader(folder, redactor, variables),
+        resolve: (path) => resolve(folder, path),
+      };
+    },
     transports: (deps) => {
       const opened = new Map<string, Transport>();
       return ({ transport: { kind } }) => {

@@ -35,8 +35,8 @@ export interface App {
   /** Folder of the scenario library that comes with detproof. */
   readonly library: string;
   readonly runs: (out: string) => RunStore;
-  /** What plug-ins may use; secrets and paths are relative to the inventory's folder. */
-  readonly pluginDeps: (inventoryFolder: string, keep: PluginDeps['keep']) => PluginDeps;
+  /** What plug-ins may use; secrets and paths are relative to the inventory's folder. Variables with secrets leave the environment. */
+  readonly pluginDeps: (inventory: Inventory, folder: string, keep: PluginDeps['keep']) => PluginDeps;
   readonly transports: (deps: PluginDeps) => (target: Target) => Transport;
   readonly siems: (inventory: Inventory, deps: PluginDeps) => ReadonlyMap<string, SiemAdapter>;
   /** Takes secrets out of what is shown. */

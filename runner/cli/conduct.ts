@@ -62,7 +62,7 @@ export function conductorOf(
   { interrupts, display, inventory }: { interrupts: Interrupts; display: Display; inventory: string },
 ): Conductor {
   const keep = run.evidence.put.bind(run.evidence);
-  const deps = app.pluginDeps(folderOf(inventory), keep);
+  const deps = app.pluginDeps(material.inventory, folderOf(inventory), keep);
   return {
     ...material,
     run,

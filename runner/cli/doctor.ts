@@ -45,7 +45,7 @@ export async function doctor(app: App, options: DoctorOptions): Promise<number> 
     const { scenarios, inventory } = material;
     const detail = `${inventory.targets.length} targets, ${inventory.siems.length} SIEMs, ${scenarios.length} scenarios`;
     checks.push({ what: 'inventory and scenarios', state: 'ok', detail });
-    const adapters = app.siems(inventory, withoutEvidence(app, options.inventory));
+    const adapters = app.siems(inventory, withoutEvidence(app, inventory, options.inventory));
     for (const [id, adapter] of adapters) checks.push(...(await siemChecks(app, id, adapter, inventory, scenarios)));
     if (options.hosts) {
       const { targets } = choose(material, options, '');

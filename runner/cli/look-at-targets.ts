@@ -15,8 +15,8 @@ const interruptedLook: InterruptTexts = {
 };
 
 /** What plug-ins are given where no run keeps evidence. */
-export function withoutEvidence(app: App, inventoryFile: string): ReturnType<App['pluginDeps']> {
-  return app.pluginDeps(folderOf(inventoryFile), () => Promise.resolve(noEvidence));
+export function withoutEvidence(app: App, inventory: Inventory, inventoryFile: string): ReturnType<App['pluginDeps']> {
+  return app.pluginDeps(inventory, folderOf(inventoryFile), () => Promise.resolve(noEvidence));
 }
 
 /**
@@ -30,7 +30,7 @@ export async function lookAtTargets(
   targets: readonly Target[],
   told: (looked: Looked) => void = () => undefined,
 ): Promise<readonly Looked[]> {
-  const transports: (target: Target) => Transport = app.transports(withoutEvidence(app, inventoryFile));
+  const transports: (target: Target) => Transport = app.transports(withoutEvidence(app, inventory, inventoryFile));
   const all: Looked[] = [];
   using interrupts = listenForInterrupts((line) => {
     tell(app, line);

@@ -4,16 +4,19 @@ import { resolve } from 'node:path';
 import type { Secrets } from '../ports.ts';
 import type { Redactor } from './redact.ts';
 import { shortestSecret } from './secret-forms.ts';
+import type { SecretVariables } from './secret-variables.ts';
 
 /** Reads `env:NAME`, `file:PATH` (relative to `folder`) and `exec:COMMAND`, once each, and tells the redactor. */
 export class SecretReader implements Secrets {
   readonly #folder: string;
   readonly #redactor: Redactor;
+  readonly #variables: SecretVariables;
   readonly #read = new Map<string, Promise<Uint8Array>>();
 
-  constructor(folder: string, redactor: Redactor) {
+  constructor(folder: string, redactor: Redactor, variables: SecretVariables) {
     this.#folder = folder;
     this.#redactor = redactor;
+    this.#variables = variables;
   }
 
   read(reference: string): Promise<Uint8Array> {
@@ -38,7 +41,7 @@ export class SecretReader implements Secrets {
   async #value(kind: string, name: string): Promise<Uint8Array> {
     switch (kind) {
       case 'env': {
-        const value = process.env[name];
+        const value = this.#variables.read(name);
         if (value === undefined || value === '')
           throw new Error(`env:${name} is not set; export it before starting detproof`);
         return Buffer.from(value);

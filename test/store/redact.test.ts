@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import { Redactor } from '../../runner/store/redact.ts';
+import { SecretVariables } from '../../runner/store/secret-variables.ts';
 import { SecretReader } from '../../runner/store/secrets.ts';
 
 function redactorOf(...secrets: readonly string[]): Redactor {
@@ -191,8 +192,9 @@ t.test('redaction: secrets too short to be told from ordinary text are refused w
     delete process.env['DETPROOF_TEST_SHORT'];
   });
   const redactor = new Redactor();
-  const reader = new SecretReader(folder, redactor);
+  const reader = new SecretReader(folder, redactor, new SecretVariables(process.env));
   t.equal(Buffer.from(await reader.read('env:DETPROOF_TEST_SECRET')).toString(), 'from the environment');
+  t.equal(process.env['DETPROOF_TEST_SECRET'], undefined, 'no child process gets it');
   t.equal(Buffer.from(await reader.read('file:good')).toString(), 'from the file\n');
   t.equal(Buffer.from(await reader.read("exec:printf 'from the command\\n'")).toString(), 'from the command');
   for (const secret of ['from the environment', 'from the file', 'from the command'])
@@ -217,4 +219,24 @@ t.test('redaction: secrets too short to be told from ordinary text are refused w
       'no word of the value',
     );
   }
+});
+
+t.test('secrets: variables that an inventory refers to leave the environment, where an agent listens does not', (t) => {
+  const environment: NodeJS.ProcessEnv = {
+    ...{ PASSWORD: 'of a host', PASSPHRASE: 'of a jump host', TOKEN: 'of a SIEM' },
+    ...{ SSH_AUTH_SOCK: '/agent', PATH: '/bin' },
+  };
+  const variables = new SecretVariables(environment);
+  const accounts = [{ password: 'env:PASSWORD' }, { agent: 'env:SSH_AUTH_SOCK', key: 'env:ABSENT' }];
+  const transport = { settings: { jump: [{ passphrase: 'env:PASSPHRASE' }] } };
+  variables.takeAll({
+    targets: [{ transport, accounts: accounts.map((settings) => ({ settings })) }],
+    siems: [{ settings: { token: 'env:TOKEN', timeoutMs: 5 } }],
+  });
+  t.same(environment, { SSH_AUTH_SOCK: '/agent', PATH: '/bin' });
+  t.equal(variables.read('PASSWORD'), 'of a host');
+  t.equal(variables.read('PASSPHRASE'), 'of a jump host');
+  t.equal(variables.read('SSH_AUTH_SOCK'), '/agent');
+  t.equal(variables.read('ABSENT'), undefined);
+  t.end();
 });
