@@ -1,4 +1,4 @@
-import { toldBy } from '../../runner/domain/context.ts';
+import { askedOf, toldBy } from '../../runner/domain/context.ts';
 import type { ReceiptLine } from '../../runner/domain/execution.ts';
 import type { Facts } from '../../runner/domain/facts.ts';
 import type { ContextField } from '../../runner/domain/scenario.ts';
@@ -22,11 +22,12 @@ export function comparison(
   const hit = (delivered.evidence.find((one) => one.hit.id === judged) ?? delivered.evidence[0]).hit;
   const problems = usable.is === 'no' ? usable.proof.problems : [];
   const agreed = usable.is === 'yes' ? usable.evidence.flatMap((one) => one.agreed) : [];
+  const asked = askedOf(hit.source, required);
   return required.map((field) => {
     const problem = problems.find((one) => one.field === field);
     if (problem !== undefined)
       return { field, receipt: problem.receipt, siem: problem.siem, outcome: problem.problem, state: 'no' };
-    const compared = usable.is === 'no' || agreed.includes(field);
+    const compared = (usable.is === 'no' && asked.includes(field)) || agreed.includes(field);
     return {
       field,
       receipt: received(field, receipt),

@@ -92,7 +92,7 @@ function figuresOf(run: RunReport, siem: string): Omit<Overview['siems'][number]
       figureView('Gaps', 'emulations logged, logged-thin, recorded-only, missed or blind', figures.gaps, 'bad'),
       figureView(
         'Elements detected',
-        'elements of DET0063 with every emulation detected',
+        'elements of DET0063 with every emulation detected, by whichever rules, or prevented',
         figures.elementsDetected,
         'good',
       ),

@@ -83,8 +83,9 @@ function together(judged: readonly Judged[]): Finding[] {
   const groups = new Map<string, Judged[]>();
   for (const one of judged) {
     const { plan } = one.report;
-    const { siem, verdict, sentence, why } = one.assessment;
-    const key = JSON.stringify([plan.scenario, plan.variant ?? '', siem, verdict, sentence, why?.detail ?? '']);
+    const { siem, verdict, sentence, why, expect } = one.assessment;
+    const declared = [expect.stance, expect.owner, expect.until, expect.because];
+    const key = JSON.stringify([plan.scenario, plan.variant, siem, verdict, sentence, why?.detail, declared]);
     groups.set(key, [...(groups.get(key) ?? []), one]);
   }
   return [...groups.entries()]

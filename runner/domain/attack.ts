@@ -40,9 +40,13 @@ export type AttackFacts = {
 /**
  * Do these techniques of an alert say that somebody reached the host, and nothing else? ATT&CK's T1021, Remote Services. Such an
  * alert is about how detproof got there, which it does for controls and emulations alike, and not about the Python behaviour.
+ * SIEMs write ids in any case, as Sigma's tags (`attack.t1021.004`), and put tactics (`TA0008`) beside them.
  */
 export function isRemoteAccess(techniques: readonly string[]): boolean {
-  return techniques.length > 0 && techniques.every((technique) => /^T1021(?:\.|$)/.test(technique));
+  const named = techniques
+    .map((technique) => technique.toUpperCase().replace(/^ATTACK\./, ''))
+    .filter((technique) => !/^TA\d+$/.test(technique));
+  return named.length > 0 && named.every((technique) => /^T1021(?:\.|$)/.test(technique));
 }
 
 export function logSourceRef(name: string, channel: string): LogSourceRef {

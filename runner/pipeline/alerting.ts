@@ -6,7 +6,7 @@ import { nonEmpty } from '../domain/non-empty.ts';
 import type { AlertHit, RuleHealth } from '../domain/siem.ts';
 import { type DurationMs, type Instant, onOurClock, shift } from '../domain/time.ts';
 import { alertLatency } from './latency.ts';
-import { notYet, type Scope } from './scope.ts';
+import { firesOnHarness, notYet, placeOf, type Scope } from './scope.ts';
 
 /** An alert of one execution, with how well it is tied to it. */
 export type Graded = AttributedEvidence & {
@@ -57,33 +57,56 @@ export function alertedFact(alerts: readonly Graded[], scope: Scope): Fact<Alert
 }
 
 /**
- * Which of the alerts count as a detection? One that is about the remote login alone says nothing of the behaviour. Before none of them does, the others must be
- * shown not to have come.
+ * Which of the alerts count as a detection? Those of a rule that is shown not to fire on the harness: a control of the same place ran,
+ * its event came, and this rule raised no alert over it. Before none of them counts, the others must be shown not to have come.
  */
 export function attributedFact(
   alerts: readonly Graded[],
   alerted: Fact<AlertedEvidence, NotAlertedProof>,
   scope: Scope,
 ): Facts['attributed'] {
-  const { expect, lookup } = scope;
+  const { expect } = scope;
   if (alerted.is !== 'yes') return notAsked('no expected alert');
   const asEvidence = ({ alert, rule, grade }: Graded): AttributedEvidence => ({ alert, rule, grade });
-  const graded = alerts.filter(({ grade }) => grade !== 'other-rule');
-  const expected = graded.map(asEvidence);
-  const tied = nonEmpty(
-    graded
-      .filter(({ grade }) => grade === 'exact' || expect.attribution === 'correlated')
-      .filter(({ hit }) => !isRemoteAccess(hit.techniques))
-      .map(asEvidence),
-  );
-  if (tied?.some(({ rule }) => !lookup.harness.has(rule)) !== true) {
+  const expected = alerts.filter(({ grade }) => grade !== 'other-rule');
+  const tied = expected.filter(({ grade }) => grade === 'exact' || expect.attribution === 'correlated');
+  const byHarness = tied.filter(({ rule }) => firesOnHarness(rule, scope));
+  const own = tied.filter(({ rule }) => !firesOnHarness(rule, scope));
+  const doubts = own.map((one) => ({ one, doubt: ownDoubt(one, scope) }));
+  const counted = doubts.filter(({ doubt }) => doubt === undefined).map(({ one }) => one);
+  if (counted.length === 0) {
+    const [first] = doubts;
+    if (first?.doubt !== undefined) return { is: 'unknown', why: first.doubt };
     const silent = expect.rules.filter((id) => !expected.some(({ rule }) => rule === id));
     const doubt = noAlertDoubt(silent, scope);
     if (doubt !== undefined) return { is: 'unknown', why: doubt };
   }
-  if (tied !== undefined) return { is: 'yes', evidence: tied };
-  const rest = nonEmpty(expected);
+  const evidence = nonEmpty([...counted, ...byHarness].map(asEvidence));
+  if (evidence !== undefined) return { is: 'yes', evidence };
+  const rest = nonEmpty(expected.map(asEvidence));
   return rest === undefined ? notAsked('no expected alert') : { is: 'no', proof: { alerts: rest } };
+}
+
+/** Why it is not shown that this alert is about the behaviour, and not about the harness; undefined when it is. */
+function ownDoubt({ rule, hit }: Graded, scope: Scope): Reason | undefined {
+  const { lookup, expect } = scope;
+  if (isRemoteAccess(hit.techniques))
+    return {
+      class: 'ambiguous',
+      detail: `rule ${rule} alerted, and names ${hit.techniques.join(', ')} only: whether it saw the behaviour or the login is not told`,
+    };
+  const doubts = (lookup.controlsOf.get(placeOf(scope)) ?? []).map(({ plan, execution }): Reason | undefined => {
+    const own = plan.expect.find(({ siem }) => siem === expect.siem);
+    if (own === undefined) return { class: 'not-started', detail: `${plan.id} expects nothing of ${expect.siem}` };
+    if (!lookup.events.has(execution.marker))
+      return { class: 'source-not-alive', detail: `the event of the control ${plan.id} did not arrive` };
+    return noAlertDoubt([rule], { plan, execution, expect: own, lookup });
+  });
+  if (doubts.includes(undefined)) return undefined;
+  return {
+    class: 'ambiguous',
+    detail: `rule ${rule} alerted, but no control shows that it does not fire on the harness itself: ${doubts[0]?.detail ?? 'none of this host, account and channel ran to its end'}`,
+  };
 }
 
 /** Could all alerts be read, to the end of `observeFor`? */
@@ -103,7 +126,14 @@ function noAlertDoubt(rules: readonly string[], scope: Scope): Reason | undefine
   const wait = notYet(observation.alerts, scope);
   if (wait !== undefined) return wait;
   if (rules.length > 0 && !observation.rules.complete.yes) return observation.rules.complete.because;
+  const misnamed = scope.lookup.elsewhere.alerts.get(scope.execution.marker) ?? [];
   for (const rule of rules) {
+    const other = misnamed.find((alert) => alert.rule.id === rule);
+    if (other !== undefined)
+      return {
+        class: 'ambiguous',
+        detail: `rule ${rule} raised an alert with its marker on ${other.host ?? ''}; if that is ${scope.plan.target}, add the name to it in the inventory`,
+      };
     const health = observation.rules.hits.find((candidate) => candidate.rule === rule);
     const trouble =
       health === undefined

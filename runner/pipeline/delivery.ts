@@ -37,6 +37,15 @@ export function deliveredFact(
   const answer = nonEmpty(observation.events.exchanges);
   if (answer === undefined) return unknown('protocol', 'the answer came without its exchange, so it proves nothing');
 
+  const misnamed = (lookup.elsewhere.events.get(execution.marker) ?? []).find(
+    (hit) => hit.source === source && couldBeIts(hit, scope),
+  );
+  if (misnamed !== undefined)
+    return unknown(
+      'ambiguous',
+      `an event with its marker says that it happened on ${misnamed.fields.host ?? ''}; if that is ${plan.target}, add the name to it in the inventory`,
+    );
+
   const controls = (asked === 'file' ? lookup.fileControls : lookup.controls).get(source) ?? [];
   const { before, after } = bracket(
     controls.filter(
@@ -64,6 +73,14 @@ export function deliveredFact(
     before === undefined && after === undefined
       ? 'neither the control before nor the one after arrived, nor anything of this source from another host that would show the SIEM is receiving'
       : `the control ${before === undefined ? 'before' : 'after'} did not arrive, so the pipe was not shown open on both sides`,
+  );
+}
+
+/** An event of another host is this execution's own under a wrong name, and not that of whoever sent it, when its process is. */
+function couldBeIts({ pid, fields }: EventHit, { execution }: Scope): boolean {
+  const truth = execution.receipt.finished;
+  return (
+    fields.process === undefined || fields.process === truth?.executable || (pid !== undefined && pid === truth?.pid)
   );
 }
 
@@ -105,8 +122,11 @@ export function usableFact(
     );
   const { agreed, problems } = compareContext(hit, truth, asked, hostNames(scope));
   const found = nonEmpty(problems);
-  return found === undefined
-    ? { is: 'yes', evidence: [{ event: hit.id, agreed }] }
+  if (found === undefined) return { is: 'yes', evidence: [{ event: hit.id, agreed }] };
+  // A better one may be in what was cut off, or still come.
+  const wait = notYet(scope.lookup.observation.events, scope);
+  return wait !== undefined
+    ? { is: 'unknown', why: wait }
     : { is: 'no', proof: { event: hit.id, raw: hit.raw, problems: found } };
 }
 
@@ -127,11 +147,15 @@ function asProof({ execution, phase, source, event, raw }: SeenControl): Control
 }
 
 /** Other hosts whose controls of the same source arrived before and after this execution: the SIEM is receiving. */
-function othersAlive(controls: readonly SeenControl[], { plan, execution }: Scope): NonEmpty<ControlSeen> | undefined {
+function othersAlive(
+  controls: readonly SeenControl[],
+  { plan, execution, lookup }: Scope,
+): NonEmpty<ControlSeen> | undefined {
   const byTarget = Map.groupBy(controls, ({ target }) => target);
   const alive: ControlSeen[] = [];
   for (const [target, own] of [...byTarget].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    if (target === plan.target) continue;
+    // A stand-in's events come by a way of their own.
+    if (target === plan.target || lookup.standIns.has(target) !== lookup.standIns.has(plan.target)) continue;
     const { before, after } = bracket(own, execution, plan.id);
     if (before !== undefined && after !== undefined) alive.push(asProof(before), asProof(after));
     if (alive.length >= 2 * mostOthers) break;

@@ -5,7 +5,7 @@ import { nonEmpty } from '../domain/non-empty.ts';
 import { alertedFact, alertsReadFact, attributedFact, gradedAlerts } from './alerting.ts';
 import { createdFact, deliveredFact, usableFact } from './delivery.ts';
 import { inTimeFact } from './latency.ts';
-import { type EstablishInput, lookupOf, type Scope } from './scope.ts';
+import { type EstablishInput, firesOnHarness, lookupOf, type Scope } from './scope.ts';
 
 /** What the answers of one SIEM amount to. */
 export type Established = {
@@ -23,11 +23,11 @@ export function establish(input: EstablishInput): Established {
     const expect = plan.expect.find(({ siem }) => siem === input.observation.siem);
     if (expect !== undefined) facts.set(plan.id, factsOf({ plan, execution, expect, lookup }));
   }
-  return { facts, harnessRules: [...lookup.harness].sort() };
+  return { facts, harnessRules: [...new Set([...lookup.harness.values()].flatMap((rules) => [...rules]))].sort() };
 }
 
 function factsOf(scope: Scope): Facts {
-  const { execution, expect, lookup } = scope;
+  const { execution, expect } = scope;
   const alerts = gradedAlerts(scope);
   const sources = nonEmpty(
     expect.sources.map((source) => {
@@ -61,7 +61,7 @@ function factsOf(scope: Scope): Facts {
       techniques,
     })),
     alertsRead: alertsReadFact(scope),
-    byHarness: [...new Set(alerts.map(({ rule }) => rule))].filter((rule) => lookup.harness.has(rule)).sort(),
+    byHarness: [...new Set(alerts.map(({ rule }) => rule))].filter((rule) => firesOnHarness(rule, scope)).sort(),
   };
 }
 

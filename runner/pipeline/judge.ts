@@ -1,12 +1,12 @@
 import { isRemoteAccess } from '../domain/attack.ts';
-import type { Facts, Hop } from '../domain/facts.ts';
+import type { AttributedEvidence, Facts, Hop } from '../domain/facts.ts';
 import type { PlannedExecution, SiemExpectation } from '../domain/plan.ts';
 import type { Reason } from '../domain/fact.ts';
 import type { Instant } from '../domain/time.ts';
 import { formatDuration } from '../domain/time.ts';
 import type { Judgement, VerdictKind } from '../domain/verdict.ts';
 import { scoreOf } from './score.ts';
-import { delivery, type Delivery, shorten, usability } from './sources-as-one.ts';
+import { delivery, type Delivery, usability } from './sources-as-one.ts';
 
 type Finding = {
   readonly verdict: VerdictKind;
@@ -20,8 +20,6 @@ export type JudgeInput = {
   readonly plan: Pick<PlannedExecution, 'purpose'>;
   readonly expect: SiemExpectation;
   readonly facts: Facts;
-  /** The names under which this SIEM knows the host. */
-  readonly hosts: readonly string[];
   /** When the execution ended: a known gap with an end date is excused until then. */
   readonly at: Instant;
   /** Ids of the rules that detproof ships. */
@@ -32,7 +30,7 @@ export type JudgeInput = {
 export function judge(input: JudgeInput): Judgement {
   const { plan, expect, facts } = input;
   const finding = plan.purpose === 'emulation' ? judgeEmulation(facts) : judgeQuiet(plan.purpose, facts);
-  const counted = countedAlerts(facts);
+  const counted = decidingAlerts(finding.verdict, facts, expect);
   return {
     verdict: finding.verdict,
     ...(finding.brokeAt === undefined ? {} : { brokeAt: finding.brokeAt }),
@@ -40,7 +38,7 @@ export function judge(input: JudgeInput): Judgement {
     ...(finding.why === undefined ? {} : { why: finding.why }),
     score: scoreOf(finding, expect, input.at),
     byReferenceRule: counted.length > 0 && counted.every(({ rule }) => input.referenceRules.has(rule)),
-    notes: [...(finding.notes ?? []), ...alertNotes(facts), ...hostNotes(facts, input.hosts)],
+    notes: [...(finding.notes ?? []), ...alertNotes(facts)],
   };
 }
 
@@ -126,7 +124,11 @@ function judgeUndelivered(pipe: Exclude<Delivery, { is: 'yes' }>, facts: Facts):
 function judgeQuiet(purpose: 'twin' | 'control', facts: Facts): Finding {
   const ran = judgeRan(facts);
   if (ran !== undefined) return ran;
-  const about = facts.alerts.filter(({ techniques }) => !isRemoteAccess(techniques));
+  // Of the way to the host, as long as a control shows that it is: else the rule fired on legitimate work, whatever it says.
+  const ofLogin = facts.alerts.filter(
+    ({ rule, techniques }) => isRemoteAccess(techniques) && facts.byHarness.includes(rule),
+  );
+  const about = facts.alerts.filter((alert) => !ofLogin.includes(alert));
   const rules = [...new Set(about.map(({ rule }) => rule))].sort();
   if (rules.length > 0)
     return {
@@ -162,8 +164,7 @@ function judgeQuiet(purpose: 'twin' | 'control', facts: Facts): Finding {
     });
   return {
     verdict: purpose === 'twin' ? 'quiet' : 'clean',
-    sentence:
-      purpose === 'twin' ? 'Seen by the SIEM, and no alert.' : 'The log pipe is open, and the harness raises no alert.',
+    sentence: `${purpose === 'twin' ? 'Seen by the SIEM, and no alert' : 'The log pipe is open, and the harness raises no alert'}${ofLogin.length === 0 ? '' : ' but about the remote login'}.`,
     notes: [
       ...switchedOff(facts).map(
         (rule) => `${purpose === 'twin' ? 'quiet' : 'clean'} is no merit here: ${rule} was switched off`,
@@ -185,9 +186,21 @@ function inconclusive(why: Reason): Finding {
 }
 
 /** Expected alerts that were graded well enough, and whose rule does not fire on the harness as well. */
-function countedAlerts(facts: Facts): readonly { readonly rule: string }[] {
+function countedAlerts(facts: Facts): readonly AttributedEvidence[] {
   if (facts.attributed.is !== 'yes') return [];
   return facts.attributed.evidence.filter(({ rule }) => !facts.byHarness.includes(rule));
+}
+
+/** The alerts that make the verdict what it is: of a detection in time those that were in time. */
+function decidingAlerts(
+  verdict: VerdictKind,
+  facts: Facts,
+  { alertWithin }: SiemExpectation,
+): readonly AttributedEvidence[] {
+  const counted = countedAlerts(facts);
+  if (verdict !== 'detected') return counted;
+  const early = new Set(facts.alerts.filter(({ latencyMs }) => latencyMs <= alertWithin).map(({ alert }) => alert));
+  return counted.filter(({ alert }) => early.has(alert));
 }
 
 function noAlertBecause(facts: Facts): string {
@@ -201,13 +214,7 @@ function noAlertBecause(facts: Facts): string {
   }
   if (facts.attributed.is === 'yes')
     return 'the alert is by a rule that fires on the harness itself, so it does not count';
-  if (facts.attributed.is === 'no' && facts.attributed.proof.alerts.every(({ alert }) => isOfLogin(alert, facts)))
-    return 'its alert is about the remote login alone, not about the behaviour';
   return 'an alert is tied to it by host, process and time only, which does not count here';
-}
-
-function isOfLogin(id: string, { alerts }: Facts): boolean {
-  return alerts.some(({ alert, techniques }) => alert === id && isRemoteAccess(techniques));
 }
 
 function switchedOff({ alerted }: Facts): readonly string[] {
@@ -236,16 +243,4 @@ function remoteAccessNotes({ alerts }: Facts): readonly string[] {
         .map(({ name, rule, techniques }) => `remote access detected: ${name} (${rule}, ${techniques.join(', ')})`),
     ),
   ];
-}
-
-/** An alert that says it happened elsewhere sends the analyst to the wrong host. */
-function hostNotes({ alerted }: Facts, hosts: readonly string[]): readonly string[] {
-  if (alerted.is !== 'yes') return [];
-  const known = hosts.map((host) => host.toLowerCase());
-  const others = alerted.evidence.flatMap(({ alert: { rule, host } }) =>
-    host === undefined || known.includes(host.toLowerCase())
-      ? []
-      : [`the alert by ${rule.name} (${rule.id}) names host ${shorten(host)}, not ${hosts.join(' or ')}`],
-  );
-  return [...new Set(others)];
 }

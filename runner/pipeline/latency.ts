@@ -3,12 +3,14 @@ import type { Facts } from '../domain/facts.ts';
 import type { AlertHit, EventHit } from '../domain/siem.ts';
 import { duration, type DurationMs, elapsed, formatDuration, type Instant, onOurClock, shift } from '../domain/time.ts';
 import type { Graded } from './alerting.ts';
-import type { Scope } from './scope.ts';
+import { firesOnHarness, type Scope } from './scope.ts';
 
 /** Times come in steps: a process's start in 10 ms (USER_HZ, proc_pid_stat(5)), audit records in 4 ms, ours in 1 ms. */
 const stepMs = 12;
 /** How far the clock of a host that could not be asked for its time may be off before that shows. */
 const unmeasuredMs = 1_000;
+/** How far the clock of a SIEM that tells no time is taken to be off at most; no receipt holds it against ours. */
+const unmeasuredSiemMs = 60_000;
 
 /** Receipt's time → event in the SIEM. */
 export function eventLatency(hit: EventHit, scope: Scope): DurationMs {
@@ -28,13 +30,13 @@ export function alertLatency(hit: AlertHit, scope: Scope): DurationMs {
 export function inTimeFact(alerts: readonly Graded[], attributed: Facts['attributed'], scope: Scope): Facts['inTime'] {
   if (attributed.is !== 'yes') return notAsked('no attributed alert');
   const counted = new Set(
-    attributed.evidence.filter(({ rule }) => !scope.lookup.harness.has(rule)).map(({ alert }) => alert),
+    attributed.evidence.filter(({ rule }) => !firesOnHarness(rule, scope)).map(({ alert }) => alert),
   );
   const first = alerts.find(({ alert }) => counted.has(alert));
   if (first === undefined) return notAsked('its only alert is by a rule that fires on the harness');
   const { execution, expect, lookup } = scope;
   const uncertaintyMs = Math.ceil(
-    (execution.clock?.uncertaintyMs ?? 0) + (lookup.observation.clock?.uncertaintyMs ?? 0),
+    (execution.clock?.uncertaintyMs ?? unmeasuredMs) + (lookup.observation.clock?.uncertaintyMs ?? unmeasuredSiemMs),
   );
   const astray = outsideOfExecution(scope);
   if (astray !== undefined) return unknown('clocks-disagree', astray);
@@ -54,7 +56,7 @@ export function inTimeFact(alerts: readonly Graded[], attributed: Facts['attribu
   if (signed - uncertaintyMs > withinMs) return { is: 'no', proof: measured };
   return unknown(
     'clocks-disagree',
-    `an alert after ${formatDuration(first.latencyMs)} ±${uncertaintyMs} ms is too near to the limit of ${formatDuration(withinMs)} to tell whether it was in time`,
+    `an alert after ${formatDuration(first.latencyMs)} ±${uncertaintyMs} ms${lookup.observation.clock === undefined ? " (the SIEM's clock could not be compared with ours)" : ''} is too near to the limit of ${formatDuration(withinMs)} to tell whether it was in time`,
   );
 }
 

@@ -36,15 +36,16 @@ export function makeReport(input: ReportInput): RunReport {
   const executions = executionsOf(plan, records);
   const observations = latestObservations(records);
   const executed = executedOf(plan, records);
+  const standIns = new Set(inventory.targets.flatMap(({ id, fidelity }) => (fidelity === 'stand-in' ? [id] : [])));
   const perSiem = inventory.siems.map(({ id }) => {
     // Without an answer everything is not run or inconclusive, never missed.
     const observation = observations.get(id) ?? neverAsked(id, last.time, `SIEM ${id} was not asked`);
     const hosts = namesIn(inventory, id);
-    return { id, hosts, ...establish({ executed, observation, hosts }) };
+    return { id, ...establish({ executed, observation, hosts, standIns }) };
   });
   const reports = executions.map((one): ExecutionReport => {
-    const assessments = perSiem.flatMap(({ id, facts, hosts }) =>
-      assess(one, id, facts.get(one.plan.id), hosts[one.plan.target] ?? [], input.referenceRules),
+    const assessments = perSiem.flatMap(({ id, facts }) =>
+      assess(one, id, facts.get(one.plan.id), input.referenceRules),
     );
     return { plan: one.plan, ...(one.execution === undefined ? {} : { execution: one.execution }), assessments };
   });
@@ -164,12 +165,11 @@ function assess(
   { plan, execution }: { readonly plan: PlannedExecution; readonly execution?: Execution },
   siem: string,
   facts: Facts | undefined,
-  hosts: readonly string[],
   referenceRules: ReadonlySet<string>,
 ): readonly Assessment[] {
   const expect = plan.expect.find((one) => one.siem === siem);
   if (expect === undefined || execution === undefined || facts === undefined) return [];
-  const judgement = judge({ plan, expect, facts, hosts, at: execution.endedAt, referenceRules });
+  const judgement = judge({ plan, expect, facts, at: execution.endedAt, referenceRules });
   const events = facts.sources.flatMap(({ delivered }) =>
     delivered.is === 'yes' ? [delivered.evidence[0].latencyMs] : [],
   );

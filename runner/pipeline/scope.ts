@@ -14,6 +14,8 @@ export type EstablishInput = {
   readonly observation: Observation;
   /** Per target: the names under which this SIEM knows it. */
   readonly hosts: Readonly<Record<string, readonly string[]>>;
+  /** Ids of targets that imitate a platform: what happens there says nothing of real hosts. */
+  readonly standIns: ReadonlySet<string>;
 };
 
 export type SeenControl = ControlSeen & {
@@ -30,24 +32,39 @@ export type SeenControl = ControlSeen & {
 export type Lookup = {
   readonly observation: Observation;
   readonly hosts: EstablishInput['hosts'];
+  readonly standIns: EstablishInput['standIns'];
+  /** Finished controls by {@link placeOf}. */
+  readonly controlsOf: ReadonlyMap<string, readonly Executed[]>;
   readonly asked: ReadonlySet<Marker>;
   readonly events: ReadonlyMap<Marker, readonly EventHit[]>;
   readonly alerts: ReadonlyMap<Marker, readonly AlertHit[]>;
+  /**
+   * What bears a marker and by its own word happened on another host than the marker's: the machine that detproof runs on logs its
+   * command lines too, and a host may have a name that the inventory does not know.
+   */
+  readonly elsewhere: {
+    readonly events: ReadonlyMap<Marker, readonly EventHit[]>;
+    readonly alerts: ReadonlyMap<Marker, readonly AlertHit[]>;
+  };
   readonly controls: ReadonlyMap<LogSourceRef, readonly SeenControl[]>;
   /** Controls whose own file was seen to be created. */
   readonly fileControls: ReadonlyMap<LogSourceRef, readonly SeenControl[]>;
   /** Per log source: the targets of which anything at all arrived, for whichever execution. */
   readonly arrived: ReadonlyMap<LogSourceRef, ReadonlySet<string>>;
-  /** Rules whose alerts are tied to a control: they fire on the harness itself. */
-  readonly harness: ReadonlySet<string>;
+  /** Rules whose alerts are tied to a control: they fire on the harness itself. By {@link kindOfHost}. */
+  readonly harness: ReadonlyMap<string, ReadonlySet<string>>;
 };
 
 /** All that the facts of one execution are established from. */
 export type Scope = Executed & { readonly expect: SiemExpectation; readonly lookup: Lookup };
 
-export function lookupOf({ executed, observation, hosts }: EstablishInput): Lookup {
-  const events = Map.groupBy(observation.events.hits, ({ marker }) => marker);
-  const alerts = Map.groupBy(observation.alerts.hits, ({ marker }) => marker);
+export function lookupOf({ executed, observation, hosts, standIns }: EstablishInput): Lookup {
+  const namesOf = new Map(executed.map(({ plan, execution }) => [execution.marker, hosts[plan.target] ?? []]));
+  const isHere = (marker: Marker, host: string | undefined): boolean => isNamed(host, namesOf.get(marker) ?? []);
+  const [events, eventsElsewhere] = byPlace(observation.events.hits, ({ marker, fields }) =>
+    isHere(marker, fields.host),
+  );
+  const [alerts, alertsElsewhere] = byPlace(observation.alerts.hits, ({ marker, host }) => isHere(marker, host));
   const seen = executed.flatMap((one) => seenControls(one, observation.siem, events));
   const arrived = new Map<LogSourceRef, Set<string>>();
   for (const { plan, execution } of executed)
@@ -56,6 +73,12 @@ export function lookupOf({ executed, observation, hosts }: EstablishInput): Look
   return {
     observation,
     hosts,
+    standIns,
+    controlsOf: Map.groupBy(
+      executed.filter(({ plan, execution }) => plan.purpose === 'control' && execution.outcome.kind === 'finished'),
+      placeOf,
+    ),
+    elsewhere: { events: eventsElsewhere, alerts: alertsElsewhere },
     asked: new Set(observation.asked),
     events,
     alerts,
@@ -68,12 +91,57 @@ export function lookupOf({ executed, observation, hosts }: EstablishInput): Look
       ({ source }) => source,
     ),
     arrived,
-    harness: new Set(
-      executed.flatMap(({ plan, execution }) =>
-        plan.purpose === 'control' ? (alerts.get(execution.marker) ?? []).map(({ rule }) => rule.id) : [],
-      ),
-    ),
+    harness: harnessRules(executed, standIns, alerts, alertsElsewhere),
   };
+}
+
+function harnessRules(
+  executed: readonly Executed[],
+  standIns: EstablishInput['standIns'],
+  ...alerts: readonly Lookup['alerts'][]
+): Lookup['harness'] {
+  const found = new Map<string, Set<string>>();
+  for (const { plan, execution } of executed.filter((one) => one.plan.purpose === 'control')) {
+    const kind = kindOfHost(plan, standIns);
+    const rules = alerts.flatMap((some) => (some.get(execution.marker) ?? []).map(({ rule }) => rule.id));
+    found.set(kind, new Set([...(found.get(kind) ?? []), ...rules]));
+  }
+  return found;
+}
+
+/** Hosts of which one may speak for another: of one platform, and as real as each other. */
+function kindOfHost({ analytic, target }: PlannedExecution, standIns: ReadonlySet<string>): string {
+  return `${analytic}${standIns.has(target) ? ' stand-in' : ''}`;
+}
+
+/** Does the rule fire on the harness itself, on hosts of this kind? */
+export function firesOnHarness(rule: string, { plan, lookup }: Pick<Scope, 'plan' | 'lookup'>): boolean {
+  return lookup.harness.get(kindOfHost(plan, lookup.standIns))?.has(rule) === true;
+}
+
+/** What a control must share with an execution to speak for it. */
+export function placeOf({ plan: { target, account, channel } }: Pick<Executed, 'plan'>): string {
+  return JSON.stringify([target, account, channel]);
+}
+
+/** What names no host is taken for this one's. */
+function isNamed(host: string | undefined, names: readonly string[]): boolean {
+  const said = (host ?? '').trim().toLowerCase();
+  return said === '' || names.some((name) => name.toLowerCase() === said);
+}
+
+function byPlace<H extends { readonly marker: Marker }>(
+  hits: readonly H[],
+  isHere: (hit: H) => boolean,
+): readonly [Map<Marker, H[]>, Map<Marker, H[]>] {
+  const of = ({ marker }: H): Marker => marker;
+  return [
+    Map.groupBy(hits.filter(isHere), of),
+    Map.groupBy(
+      hits.filter((hit) => !isHere(hit)),
+      of,
+    ),
+  ];
 }
 
 /** A control shows its source alive by its own marker or its own file only, and only when it ran to its end. */

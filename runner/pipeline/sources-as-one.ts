@@ -28,11 +28,12 @@ export type Usability =
   | { readonly is: 'no'; readonly problems: string; readonly ofAnotherProcess: boolean }
   | { readonly is: 'unknown'; readonly why: Reason };
 
-/** Of the sources that delivered, the best one counts. */
+/** Of the sources that delivered, the best one counts; thin is only what no source that could not be told of may better. */
 export function usability(facts: Facts): Usability {
   const delivered = facts.sources.filter((source) => source.delivered.is === 'yes').map(({ usable }) => usable);
   if (delivered.some(({ is }) => is === 'yes')) return { is: 'yes' };
-  const unclear = delivered.find((usable) => usable.is === 'unknown');
+  const answers = facts.sources.flatMap((source) => [source.usable, source.delivered]);
+  const unclear = answers.find(({ is }) => is === 'unknown');
   if (unclear?.is === 'unknown') return { is: 'unknown', why: unclear.why };
   const problems = delivered.flatMap((usable) => (usable.is === 'no' ? usable.proof.problems : []));
   if (problems.length === 0)

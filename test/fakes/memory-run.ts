@@ -89,6 +89,7 @@ export function conductorOf(site: Site, run: OpenRun, siem: ScriptedSiem): Condu
 /** A SIEM that is well: every event arrives whole, the rule alerts on every emulation and on nothing else. */
 export function wellSiem(site: Site, plan: Plan): ScriptedSiem {
   const siem = new ScriptedSiem();
+  siem.serverTime = () => site.clock.now();
   const raw = { sha256: 'b'.repeat(64), bytes: 2, mediaType: 'application/json' };
   const of = (marker: string): Extract<RecordLine, { type: 'execution' }>['data'] | undefined =>
     site.journal.of('execution').find((one) => one.marker === marker);

@@ -42,7 +42,8 @@ export class Scene {
   readonly #incomplete = new Set<'events' | 'alerts' | 'rules'>();
   #without = new Set<'events' | 'alerts' | 'rules'>();
   until = second(1_000);
-  clock: ClockOffset | undefined;
+  clock: ClockOffset | undefined = { offsetMs: 0, uncertaintyMs: 0 };
+  readonly standIns = new Set<string>();
 
   /** One execution that takes a second, from `at` on. */
   runs(at: number, cast: Cast = {}): Executed {
@@ -231,7 +232,7 @@ export class Scene {
       alerts: observed(this.#alerts, 'alerts'),
       rules: observed(this.#rules, 'rules'),
     };
-    return establish({ executed: this.executed, observation, hosts: this.#hosts });
+    return establish({ executed: this.executed, observation, hosts: this.#hosts, standIns: this.standIns });
   }
 
   facts({ plan }: Executed): Facts {

@@ -4,7 +4,7 @@ import { notAsked } from '../../runner/domain/fact.ts';
 import type { Facts } from '../../runner/domain/facts.ts';
 import type { SiemExpectation } from '../../runner/domain/plan.ts';
 import type { Purpose } from '../../runner/domain/scenario.ts';
-import { shift } from '../../runner/domain/time.ts';
+import { duration, shift } from '../../runner/domain/time.ts';
 import {
   controlVerdicts,
   emulationVerdicts,
@@ -46,7 +46,7 @@ function judged(
   more: Partial<SiemExpectation> = {},
   referenceRules: readonly string[] = [],
 ): Judgement {
-  const input = { hosts: ['host'], at, referenceRules: new Set(referenceRules) };
+  const input = { at, referenceRules: new Set(referenceRules) };
   return judge({ plan: { purpose }, expect: expectation(more), facts, ...input });
 }
 
@@ -201,20 +201,18 @@ t.test('judge: sentences and notes say what a person needs', (t) => {
   t.match(judged('twin', briefFacts({ ...whole, usable: 'thin' })).notes, [/arrived thin: parent is empty/]);
   t.match(judged('control', briefFacts({ ...whole, usable: 'foreign' })).notes, [/arrived thin: process is/]);
   const facts = briefFacts({ ...whole, alert: 'exact' });
-  if (facts.alerted.is !== 'yes') throw new Error('the brief says alerted');
-  const [{ alert, latencyMs }] = facts.alerted.evidence;
-  const elsewhere: Facts = {
-    ...facts,
-    alerted: { is: 'yes', evidence: [{ alert: { ...alert, host: 'collector-1' }, latencyMs }] },
-  };
-  t.match(judged('emulation', elsewhere).notes, [/names host collector-1, not host/]);
-  const same: Facts = {
-    ...facts,
-    alerted: { is: 'yes', evidence: [{ alert: { ...alert, host: 'HOST' }, latencyMs }] },
-  };
-  t.same(judged('emulation', same).notes, [], 'a host name in capitals is the same host');
   t.equal(judged('emulation', facts, {}, [rule]).byReferenceRule, true);
   t.equal(judged('emulation', facts, {}, ['another']).byReferenceRule, false);
+  const [exact] = facts.alerts;
+  if (exact === undefined || facts.attributed.is !== 'yes') throw new Error('the brief says alerted');
+  const [attributed] = facts.attributed.evidence;
+  const late = { alert: 'late', rule: 'site-rule' };
+  const both: Facts = {
+    ...facts,
+    alerts: [exact, { ...exact, ...late, latencyMs: duration(100_000) }],
+    attributed: { is: 'yes', evidence: [attributed, { ...attributed, ...late }] },
+  };
+  t.equal(judged('emulation', both, {}, [rule]).byReferenceRule, true, 'a late rule of the site was not in time');
   t.equal(
     judged('emulation', briefFacts(whole), {}, [rule]).byReferenceRule,
     false,
