@@ -58,6 +58,7 @@ export function outcomeOf(
   reports: readonly ExecutionReport[],
   leftBehind: readonly LeftBehind[],
   interrupted: boolean,
+  standIns: ReadonlySet<string> = new Set(),
 ): RunReport['outcome'] {
   const scores = reports.flatMap(({ assessments }) => assessments.map(({ score }) => score));
   const untested = reports.filter(({ assessments, plan }) => assessments.length === 0 && plan.expect.length > 0).length;
@@ -84,7 +85,11 @@ export function outcomeOf(
     };
   const better = scores.filter((score) => score === 'better').length;
   const all = scores.length === 1 ? 'The one result is' : `All ${scores.length} results are`;
-  return { exitCode: 0, sentence: `${all} as expected${better === 0 ? '' : `, ${better} of them better`}.` };
+  const imitated = reports.every(({ plan }) => standIns.has(plan.target));
+  return {
+    exitCode: 0,
+    sentence: `${all} as expected${better === 0 ? '' : `, ${better} of them better`}${imitated ? '; on stand-ins only, which show nothing of the real platform' : ''}.`,
+  };
 }
 
 function count(number: number, one: string, many: string): string {

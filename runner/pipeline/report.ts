@@ -112,7 +112,7 @@ export function makeReport(input: ReportInput): RunReport {
     hostChecks: records.flatMap((record) => (record.type === 'host-check' ? [record.data] : [])),
     ...abortedOf(records),
     excerpts: excerptsOf(reports, observations, input.excerpt),
-    outcome: outcomeOf(reports, leftBehind, wasInterrupted(records)),
+    outcome: outcomeOf(reports, leftBehind, wasInterrupted(records), standIns),
   };
 }
 

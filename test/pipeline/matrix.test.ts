@@ -272,6 +272,8 @@ t.test('outcome: exit codes in their order, the first that applies', (t) => {
   t.equal(code([worse], true, true), 130);
   t.equal(outcomeOf([good], [], false).sentence, 'The one result is as expected.');
   t.equal(outcomeOf([good, better], [], false).sentence, 'All 2 results are as expected, 1 of them better.');
+  const standIns = new Set([good.plan.target]);
+  t.match(outcomeOf([good], [], false, standIns).sentence, /as expected; on stand-ins only/);
   t.match(outcomeOf([worse], left, true).sentence, /Interrupted; 1 thing was left behind/);
   t.end();
 });
