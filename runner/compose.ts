@@ -44,7 +44,7 @@ const random: Random = {
 export async function compose(): Promise<App> {
   const { version } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8')) as { version: string };
   const redactor = new Redactor();
-  const variables = new SecretVariables(process.env);
+  const variables = new SecretVariables(process.env, redactor);
   const plugins = await discoverAdapters(join(project, 'adapters'));
   return {
     version,

@@ -1,3 +1,6 @@
+import type { Redactor } from './redact.ts';
+import { shortestSecret } from './secret-forms.ts';
+
 type Settings = { readonly settings: unknown };
 
 /** What of an inventory may refer to secrets. */
@@ -11,14 +14,17 @@ const agentSocket = 'SSH_AUTH_SOCK';
 
 /**
  * The environment variables that an inventory's secrets are in. Each is taken out of the environment before anything is started:
- * every child process gets a copy of it, and so would a payload, an interpreter and `ssh` on this machine.
+ * every child process gets a copy of it, and so would a payload, an interpreter and `ssh` on this machine. The redactor knows them from
+ * then on, also those that only a later wave needs.
  */
 export class SecretVariables {
   readonly #environment: NodeJS.ProcessEnv;
+  readonly #redactor: Redactor;
   readonly #taken = new Map<string, string>();
 
-  constructor(environment: NodeJS.ProcessEnv) {
+  constructor(environment: NodeJS.ProcessEnv, redactor: Redactor) {
     this.#environment = environment;
+    this.#redactor = redactor;
   }
 
   /** Takes all that the settings of targets, accounts and SIEMs refer to. */
@@ -31,6 +37,8 @@ export class SecretVariables {
     const value = this.#taken.get(name) ?? this.#environment[name];
     if (value === undefined || name === agentSocket) return value;
     this.#taken.set(name, value);
+    const bytes = Buffer.from(value);
+    if (bytes.byteLength >= shortestSecret) this.#redactor.add(`env:${name}`, bytes);
     Reflect.deleteProperty(this.#environment, name);
     return value;
   }

@@ -192,7 +192,7 @@ t.test('redaction: secrets too short to be told from ordinary text are refused w
     delete process.env['DETPROOF_TEST_SHORT'];
   });
   const redactor = new Redactor();
-  const reader = new SecretReader(folder, redactor, new SecretVariables(process.env));
+  const reader = new SecretReader(folder, redactor, new SecretVariables(process.env, redactor));
   t.equal(Buffer.from(await reader.read('env:DETPROOF_TEST_SECRET')).toString(), 'from the environment');
   t.equal(process.env['DETPROOF_TEST_SECRET'], undefined, 'no child process gets it');
   t.equal(Buffer.from(await reader.read('file:good')).toString(), 'from the file\n');
@@ -226,7 +226,8 @@ t.test('secrets: variables that an inventory refers to leave the environment, wh
     ...{ PASSWORD: 'of a host', PASSPHRASE: 'of a jump host', TOKEN: 'of a SIEM' },
     ...{ SSH_AUTH_SOCK: '/agent', PATH: '/bin' },
   };
-  const variables = new SecretVariables(environment);
+  const redactor = new Redactor();
+  const variables = new SecretVariables(environment, redactor);
   const accounts = [{ password: 'env:PASSWORD' }, { agent: 'env:SSH_AUTH_SOCK', key: 'env:ABSENT' }];
   const transport = { settings: { jump: [{ passphrase: 'env:PASSPHRASE' }] } };
   variables.takeAll({
@@ -234,6 +235,7 @@ t.test('secrets: variables that an inventory refers to leave the environment, wh
     siems: [{ settings: { token: 'env:TOKEN', timeoutMs: 5 } }],
   });
   t.same(environment, { SSH_AUTH_SOCK: '/agent', PATH: '/bin' });
+  t.match(redactor.text('says of a jump host'), /^says «secret:env:PASSPHRASE/, 'before anybody needed it');
   t.equal(variables.read('PASSWORD'), 'of a host');
   t.equal(variables.read('PASSPHRASE'), 'of a jump host');
   t.equal(variables.read('SSH_AUTH_SOCK'), '/agent');
