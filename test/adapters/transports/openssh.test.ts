@@ -55,6 +55,11 @@ async function start(t: Test, options: Parameters<typeof Sshd.start>[0] = {}): P
 
 t.test('openssh: against a real sshd', async (t) => {
   if (!requirement(t, 'a real sshd', await sshdMissing())) return;
+  // Of this process only: other tests hold connections of OpenSSH at the same time.
+  const temporary = await mkdtemp(join(tmpdir(), 'openssh-'));
+  await chmod(temporary, 0o755);
+  process.env.TMPDIR = temporary;
+  t.teardown(() => rm(temporary, { recursive: true, force: true }));
   const folders = async (): Promise<readonly string[]> =>
     (await readdir(tmpdir())).filter((name) => name.startsWith('detproof-ssh-'));
   const before = await folders();
