@@ -29,8 +29,9 @@ const slowestPollMs = 15_000;
 
 /**
  * Asks one SIEM about all executions until the last `observeFor` is over, all open traces in one query, and once more after
- * that: only the last answer can prove that something is not there. Never throws for what the SIEM does. Throws the signal's
- * reason when it fires.
+ * that: only the last answer can prove that something is not there. Rule health goes before the alerts that it vouches for:
+ * what a rule raised in the runs that it tells of is in them. Never throws for what the SIEM does. Throws the signal's reason
+ * when it fires.
  */
 export async function observe(request: ObserveRequest): Promise<Observation> {
   const { siem, adapter, executed, journal, clock, signal, progress } = request;
@@ -66,6 +67,7 @@ export async function observe(request: ObserveRequest): Promise<Observation> {
 
   const events = new Gathered<EventHit>(({ marker, id }) => `${marker} ${id}`);
   const alerts = new Gathered<AlertHit>(({ marker, id }) => `${marker} ${id}`);
+  const health = new Gathered<RuleHealth>(({ rule }) => rule);
   const offset = await clockOf(adapter, clock, signal, journalPoll);
   let polls = 0;
   let askedAt: Instant;
@@ -77,6 +79,11 @@ export async function observe(request: ObserveRequest): Promise<Observation> {
     wait = Math.min(wait * 1.5, slowestPollMs);
     askedAt = clock.now();
     polls += 1;
+    if (askedAt >= until) {
+      const ours = offset?.offsetMs ?? 0;
+      const window = { from: shift(from, ours), to: shift(askedAt, ours) };
+      health.take(await journalPoll.ask('rules', () => adapter.rules({ rules, window }, signal)));
+    }
     events.take(await journalPoll.ask('events', () => adapter.events(question(), signal)));
     alerts.take(await journalPoll.ask('alerts', () => adapter.alerts(question(), signal)));
     const trouble = events.trouble ?? alerts.trouble;
@@ -90,10 +97,6 @@ export async function observe(request: ObserveRequest): Promise<Observation> {
     });
   } while (askedAt < until);
 
-  const health = new Gathered<RuleHealth>(({ rule }) => rule);
-  const ours = offset?.offsetMs ?? 0;
-  const window = { from: shift(from, ours), to: shift(askedAt, ours) };
-  health.take(await journalPoll.ask('rules', () => adapter.rules({ rules, window }, signal)));
   const observation: Observation = {
     siem,
     from: startedAt,

@@ -103,6 +103,23 @@ function lasting(ms: number): ReturnType<typeof elapsed> {
   return elapsed(begin, shift(begin, ms));
 }
 
+t.test('observe: what a rule raises in a run that its health tells of is among the alerts', async (t) => {
+  const watch = new Watch();
+  const raised = watch.alert(0);
+  // The rule runs each time that it is asked about anything at all, after the answer is made up.
+  let runs = 0;
+  const last = (): number => (watch.clock.now() >= second(142) ? runs++ : 0);
+  watch.siem.onAlerts = () => whole(last() > 0 ? [raised] : []);
+  watch.siem.onRules = () => {
+    const ran = last() > 0 ? [{ from: begin, to: watch.clock.now() }] : [];
+    return whole([{ rule: theRule, name: theRule, enabled: 'all', ran, failures: [], raw: raised.raw }]);
+  };
+  const { alerts, rules } = await watch.observe();
+  t.same([rules.hits[0]?.ran, alerts.hits], [[], [raised]], 'it has not run, by what was said before it alerted');
+  const kinds = watch.siem.questions.map(({ kind }) => kind);
+  t.same(kinds.slice(-3), ['rules', 'events', 'alerts']);
+});
+
 t.test('observe: long after the run one round of questions is enough', async (t) => {
   const watch = new Watch();
   watch.clock.pass(3_600_000);
