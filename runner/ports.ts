@@ -80,6 +80,7 @@ export class TransportFailure extends Error {
 export interface SiemAdapter {
   /** Is it there, and what time is it there? Throws {@link SiemFailure}. */
   ping(signal: AbortSignal): Promise<{ serverTime?: Instant }>;
+  /** A hit for each trace and each of the asked sources that an event belongs to: sources may overlap. */
   events(question: Question, signal: AbortSignal): Promise<Answer<EventHit>>;
   /** The SIEM's own alerts; never: would a rule's query match. */
   alerts(question: Question, signal: AbortSignal): Promise<Answer<AlertHit>>;

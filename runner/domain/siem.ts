@@ -47,7 +47,7 @@ export type EventHit = {
   readonly marker: Marker;
   readonly matched: MatchedBy;
   readonly source: LogSourceRef;
-  /** The SIEM's own id of the event, to look it up again. */
+  /** The SIEM's own id of the event, to look it up again. Several records of one event may share it. */
   readonly id: string;
   /** By the host's clock, as the SIEM stores it. */
   readonly time: Instant;

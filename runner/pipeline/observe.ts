@@ -65,7 +65,10 @@ export async function observe(request: ObserveRequest): Promise<Observation> {
   });
   progress({ kind: 'observing', siem, seconds: Math.max(0, elapsed(startedAt, until) / 1000), traces: traces.length });
 
-  const events = new Gathered<EventHit>(({ marker, id }) => `${marker} ${id}`);
+  // Several lines may bear one id, as the records of one audit event do, and one line may be of several sources.
+  const events = new Gathered<EventHit>(({ marker, id, source, matched: { by }, raw: { sha256 } }) =>
+    [marker, source, by, sha256, id].join(' '),
+  );
   const alerts = new Gathered<AlertHit>(({ marker, id }) => `${marker} ${id}`);
   const health = new Gathered<RuleHealth>(({ rule }) => rule);
   const offset = await clockOf(adapter, clock, signal, journalPoll);

@@ -56,16 +56,15 @@ class FilesSiem implements SiemAdapter {
     return {};
   }
 
-  /** A hit per event and trace, sorted by event time. */
+  /** A hit per event, trace and source asked for that the event is of, sorted by event time. */
   async events(question: Question, signal: AbortSignal): Promise<Answer<EventHit>> {
     await using events = await this.#events.snapshot(signal);
     const traces = new Traces(question);
     const found = events.items.flatMap((event) => {
-      const source = question.sources.find((asked) => event.sources.includes(asked));
+      const sources = question.sources.filter((asked) => event.sources.includes(asked));
       const time = question.window.basis === 'event' ? event.time : (event.ingested ?? event.time);
-      return source === undefined || !inWindow(time, question.window)
-        ? []
-        : traces.of(event).map((match) => ({ event, source, ...match }));
+      if (sources.length === 0 || !inWindow(time, question.window)) return [];
+      return traces.of(event).flatMap((match) => sources.map((source) => ({ event, source, ...match })));
     });
     const sorted = found.sort((a, b) => order(a.event, b.event) || (a.marker < b.marker ? -1 : 1));
     const hits: EventHit[] = [];
@@ -102,7 +101,10 @@ class FilesSiem implements SiemAdapter {
     await using events = await this.#events.snapshot(signal);
     const traces = new Traces(question);
     const wanted = new Set(alerts.items.flatMap((alert) => alert.events));
-    const byId = new Map(events.items.filter(({ id }) => wanted.has(id)).map((event) => [event.id, event]));
+    const byId = Map.groupBy(
+      events.items.filter(({ id }) => wanted.has(id)),
+      ({ id }) => id,
+    );
     const found = alerts.items.flatMap((alert) => {
       const referred = alert.events.flatMap((id) => byId.get(id) ?? []);
       const time =

@@ -262,6 +262,44 @@ t.test('files: a source that the settings do not tell apart makes the answer inc
   });
 });
 
+t.test(
+  'files: an event of several sources is a hit of each that is asked for, and all lines of one id count',
+  async (t) => {
+    const [all, creation] = ['auditd:SYSCALL/any', 'auditd:PATH/create'] as const;
+    const siem = bench(t, {
+      sources: {
+        [execve]: { 'event.dataset': 'auditd.execve', 'event.action': 'exec' },
+        [all]: { 'event.dataset': 'auditd.execve' },
+        [creation]: { 'event.action': 'create' },
+      },
+    });
+    const ofAction = (action: string, own: Partial<BenchEvent>): string => {
+      const line = ecs(event('audit-1', own));
+      return `${JSON.stringify({ ...line, event: { ...line.event, action } })}\n`;
+    };
+    siem.append('events.ndjson', ofAction('exec', {}));
+    siem.append('events.ndjson', ofAction('create', { source: connect, args: [], file: '/tmp/x.py' }));
+    const [trace] = question().traces;
+    const asked = question({ traces: [{ ...trace, files: ['/tmp/x.py'] }], sources: [execve, all, creation] });
+    const told = async (own: Partial<Question>): Promise<readonly unknown[]> => {
+      const { hits, complete } = await siem.adapter.events({ ...asked, ...own }, signal);
+      return [...hits.map(({ source, matched: { by } }) => `${source} ${by}`).sort(), complete.yes];
+    };
+    t.same(await told({}), [`${creation} host-file-time`, `${all} marker`, `${execve} marker`, true]);
+    t.same(await told({ sources: [all] }), [`${all} marker`, true]);
+    t.match((await told({ limit: 2 })).at(-1), false);
+
+    await siem.putAlerts([
+      {
+        ...{ id: 'a1', time: at(3), rule: { id: 'r', name: 'r' }, techniques: [], severity: 'low', host: 'h' },
+        events: ['audit-1'],
+      },
+    ]);
+    const alerts = await siem.adapter.alerts(asked, signal);
+    t.match(alerts.hits, [{ id: 'a1', matched: { by: 'marker' } }]);
+  },
+);
+
 t.test('files: the marker is found where products keep it, and its own process goes first', async (t) => {
   const siem = bench(t);
   const other = 'othermarker1234567890';
