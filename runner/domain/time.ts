@@ -12,11 +12,16 @@ export function instant(epochMs: number): Instant {
   return new Date(epochMs).toISOString() as Instant;
 }
 
-/** Any text that `Date` reads → {@link Instant}, or undefined. A date without a zone is not accepted: it would mean local time. */
+const year10000Ms = Date.UTC(10_000, 0);
+
+/**
+ * Any text that `Date` reads → {@link Instant}, or undefined. A date without a zone is not accepted: it would mean local time. Nor is a
+ * year before 1970 or of more than four digits: it would not sort as text, and clocks' offsets could move it to where no date is.
+ */
 export function parseInstant(text: string): Instant | undefined {
   if (!/(?:Z|[+-]\d\d:?\d\d)$/.test(text)) return undefined;
   const epochMs = Date.parse(text);
-  return Number.isNaN(epochMs) ? undefined : instant(epochMs);
+  return epochMs >= 0 && epochMs < year10000Ms ? instant(epochMs) : undefined;
 }
 
 /** {@link Instant} → milliseconds since the epoch. */

@@ -168,7 +168,19 @@ t.test('receipt: whatever bytes a host puts there, reading it never throws', (t)
 t.test('time: instants are read with their zone only, and durations with their unit', (t) => {
   t.equal(parseInstant('2026-11-24T03:00:00+01:00'), '2026-11-24T02:00:00.000Z');
   t.equal(parseInstant('2026-11-24T02:00:00.5Z'), '2026-11-24T02:00:00.500Z');
+  t.equal(parseInstant('1970-01-01T00:00:00Z'), '1970-01-01T00:00:00.000Z');
+  t.equal(parseInstant('9999-12-31T23:59:59.999Z'), '9999-12-31T23:59:59.999Z');
   for (const text of ['2026-11-24T02:00:00', '2026-11-24', 'now', '', '2026-13-24T02:00:00Z'])
+    t.equal(parseInstant(text), undefined, text);
+  // At the ends of what a date can be, and past what sorts as text.
+  for (const text of [
+    '+275760-09-13T00:00:00.000Z',
+    '-271821-04-20T00:00:00.000Z',
+    '+010000-01-01T00:00:00.000Z',
+    '9999-12-31T23:59:59-01:00',
+    '1970-01-01T00:00:00+01:00',
+    '0001-01-01T00:00:00Z',
+  ])
     t.equal(parseInstant(text), undefined, text);
   for (const [text, ms] of [
     ['250ms', 250],

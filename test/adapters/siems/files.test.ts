@@ -168,6 +168,7 @@ t.test('files: a line that cannot be read makes the answer incomplete and is nam
     '[1]': /events\.ndjson:2: a value that is not an object/,
     '{"event":{"id":"x"},"@timestamp":"2026-11-24 12:00"}': /events\.ndjson:2: an event without a @timestamp/,
     '{"@timestamp":"2026-11-24T12:00:00Z"}': /events\.ndjson:2: an event without event\.id/,
+    '{"event":{"id":"x"},"@timestamp":"+275760-09-13T00:00:00.000Z"}': /events\.ndjson:2: an event without a @timestamp/,
   };
   for (const [line, message] of Object.entries(broken)) {
     const siem = bench(t);
