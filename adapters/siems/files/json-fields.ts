@@ -1,6 +1,15 @@
 /** A line of the store: an object, whose names may be nested (`{"a":{"b":1}}`) or dotted (`{"a.b":1}`), as exports differ. */
 export type Document = Readonly<Record<string, unknown>>;
 
+/** Deeper than any product nests, and far from what recursion over a document can bear. */
+export const deepestNesting = 100;
+
+/** Do objects and lists of this value stand in each other more than `left` deep? */
+export function isDeeperThan(value: unknown, left: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return left === 0 || Object.values(value).some((inner) => isDeeperThan(inner, left - 1));
+}
+
 /** The texts and numbers of one dotted name, as text; a list stands for each of its elements. Empty texts are left out. */
 export function valuesOf(document: unknown, name: string): readonly string[] {
   if (Array.isArray(document)) return document.flatMap((element) => valuesOf(element, name));

@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { SiemFailure } from '../../../runner/ports.ts';
-import { isDocument } from './json-fields.ts';
+import { deepestNesting, isDeeperThan, isDocument } from './json-fields.ts';
 import type { Document } from './json-fields.ts';
 
 /** Where a line stands: enough to read its bytes again. */
@@ -181,7 +181,9 @@ export class LineFiles<T extends object> {
     } catch (error) {
       return { problem: (error as Error).message };
     }
-    return isDocument(value) ? this.#readLine(value, at) : { problem: 'a value that is not an object' };
+    if (!isDocument(value)) return { problem: 'a value that is not an object' };
+    if (isDeeperThan(value, deepestNesting)) return { problem: `nested more than ${deepestNesting} deep` };
+    return this.#readLine(value, at);
   }
 }
 

@@ -116,6 +116,12 @@ function event(id: string, own: Partial<BenchEvent> = {}): BenchEvent {
   return { id, source: execve, time, ingested, host: 'h', pid: 7, executable: '/x', args: ['x', marker], ...own };
 }
 
+/** An event whose command line is in so many lists. */
+function nested(deep: number): string {
+  const line = JSON.stringify(ecs(event('deep', { args: [] })));
+  return line.replace('"command_line":""', `"command_line":${'['.repeat(deep)}"${marker}"${']'.repeat(deep)}`);
+}
+
 function question(own: Partial<Question> = {}): Question {
   const window = { from: at(-60), to: at(600) };
   return {
@@ -168,7 +174,10 @@ t.test('files: a line that cannot be read makes the answer incomplete and is nam
     '[1]': /events\.ndjson:2: a value that is not an object/,
     '{"event":{"id":"x"},"@timestamp":"2026-11-24 12:00"}': /events\.ndjson:2: an event without a @timestamp/,
     '{"@timestamp":"2026-11-24T12:00:00Z"}': /events\.ndjson:2: an event without event\.id/,
-    '{"event":{"id":"x"},"@timestamp":"+275760-09-13T00:00:00.000Z"}': /events\.ndjson:2: an event without a @timestamp/,
+    [nested(5_000)]: /events\.ndjson:2: nested more than 100 deep/,
+    [nested(200_000)]: /events\.ndjson:2: .*(?:nested|stack)/,
+    '{"event":{"id":"x"},"@timestamp":"+275760-09-13T00:00:00.000Z"}':
+      /events\.ndjson:2: an event without a @timestamp/,
   };
   for (const [line, message] of Object.entries(broken)) {
     const siem = bench(t);
@@ -181,6 +190,9 @@ t.test('files: a line that cannot be read makes the answer incomplete and is nam
     const alerts = await siem.adapter.alerts(question(), signal);
     t.match(alerts.complete, { yes: false }, 'an alert may refer to the event that cannot be read');
   }
+  const bearable = bench(t);
+  bearable.append('events.ndjson', `${nested(98)}\n`);
+  t.match(await bearable.adapter.events(question(), signal), { hits: [{ id: 'deep' }], complete: { yes: true } });
   const siem = bench(t);
   siem.append('alerts.ndjson', '{"id":"a","@timestamp":"2026-11-24T12:00:00Z"}\n');
   siem.append(
