@@ -6,7 +6,15 @@ import type { NonEmpty } from './domain/non-empty.ts';
 import type { RecordBody, RecordLine } from './domain/record.ts';
 import type { RunReport } from './domain/run-report.ts';
 import type { Channel } from './domain/scenario.ts';
-import type { AlertHit, Answer, EventHit, Question, RuleHealth, RuleQuestion } from './domain/siem.ts';
+import type {
+  AlertAnswer,
+  AlertQuestion,
+  Answer,
+  EventHit,
+  Question,
+  RuleHealth,
+  RuleQuestion,
+} from './domain/siem.ts';
 import type { DurationMs, Instant } from './domain/time.ts';
 
 /** Connects to a host; one per transport kind. Holds what is shared between hosts (credentials refused, settings read). */
@@ -82,8 +90,11 @@ export interface SiemAdapter {
   ping(signal: AbortSignal): Promise<{ serverTime?: Instant }>;
   /** A hit for each trace and each of the asked sources that an event belongs to: sources may overlap. */
   events(question: Question, signal: AbortSignal): Promise<Answer<EventHit>>;
-  /** The SIEM's own alerts; never: would a rule's query match. */
-  alerts(question: Question, signal: AbortSignal): Promise<Answer<AlertHit>>;
+  /**
+   * The SIEM's own alerts; never: would a rule's query match. Those of the watched rules that are tied to no trace are told apart, not left
+   * out. Not complete when events that an alert refers to may be in what was cut off: they would have tied it, or tied it better.
+   */
+  alerts(question: AlertQuestion, signal: AbortSignal): Promise<AlertAnswer>;
   /** Enabled, runs, failures, suppression, over the asked window. A rule that the SIEM does not know has no hit. */
   rules(question: RuleQuestion, signal: AbortSignal): Promise<Answer<RuleHealth>>;
 }

@@ -3,7 +3,7 @@ import type { CleanupResult, Execution, Intent, Marker } from './execution.ts';
 import type { Reason } from './fact.ts';
 import type { Facts } from './facts.ts';
 import type { HostCheck } from './host-check.ts';
-import type { AlertHit, EventHit, RuleHealth } from './siem.ts';
+import type { AlertHit, EventHit, RuleHealth, UntiedAlert } from './siem.ts';
 import type { ClockOffset, Instant } from './time.ts';
 import type { Judgement } from './verdict.ts';
 
@@ -25,7 +25,8 @@ export type Observation = {
   readonly clock?: ClockOffset;
   readonly polls: number;
   readonly events: Observed<EventHit>;
-  readonly alerts: Observed<AlertHit>;
+  /** `untied`: alerts that no answer tied to an execution, of the rules that any is watched with. Older records are without them. */
+  readonly alerts: Observed<AlertHit> & { readonly untied?: readonly UntiedAlert[] };
   readonly rules: Observed<RuleHealth>;
 };
 

@@ -25,6 +25,9 @@ export type Question = {
   readonly limit: number;
 };
 
+/** `watched`: ids of the rules of which those alerts are wanted, too, that are tied to no trace. */
+export type AlertQuestion = Question & { readonly watched: readonly string[] };
+
 export type RuleQuestion = {
   readonly rules: readonly string[];
   readonly window: { readonly from: Instant; readonly to: Instant };
@@ -72,6 +75,26 @@ export type AlertHit = {
   readonly events: readonly string[];
   readonly raw: EvidenceRef;
 };
+
+/**
+ * An alert that is tied to none of the traces: it bears no marker of theirs, refers to no event that would lead to one, and names no
+ * process of theirs. That of a rule that counts events, say, or one whose events the SIEM no longer has.
+ */
+export type UntiedAlert = {
+  readonly rule: { readonly id: string; readonly name: string };
+  readonly id: string;
+  /** When the SIEM raised it, by its own clock. */
+  readonly time: Instant;
+  /** The hosts that it, or else its events, name; empty when it may be about any. */
+  readonly hosts: readonly string[];
+  readonly techniques: readonly string[];
+  /** When that happened for which it was raised, by the host's clock; empty unless this is known of all of its events. */
+  readonly eventTimes: readonly Instant[];
+  readonly raw: EvidenceRef;
+};
+
+/** `limit` is one for hits and untied alerts together. */
+export type AlertAnswer = Answer<AlertHit> & { readonly untied: readonly UntiedAlert[] };
 
 /** What the SIEM says of one rule over the asked window. Times by the SIEM's clock. */
 export type RuleHealth = {

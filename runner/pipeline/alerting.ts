@@ -1,12 +1,16 @@
 import { isRemoteAccess } from '../domain/attack.ts';
 import type { EvidenceRef } from '../domain/evidence.ts';
+import type { Execution } from '../domain/execution.ts';
 import { type Fact, notAsked, type Reason, unknown } from '../domain/fact.ts';
 import type { AlertedEvidence, AttributedEvidence, Facts, NotAlertedProof } from '../domain/facts.ts';
 import { nonEmpty } from '../domain/non-empty.ts';
-import type { AlertHit, RuleHealth } from '../domain/siem.ts';
+import type { AlertHit, RuleHealth, UntiedAlert } from '../domain/siem.ts';
 import { type DurationMs, type Instant, onOurClock, shift } from '../domain/time.ts';
-import { alertLatency } from './latency.ts';
-import { firesOnHarness, notYet, placeOf, type Scope } from './scope.ts';
+import { alertLatency, unmeasuredSiemMs } from './latency.ts';
+import { firesOnHarness, hostNames, isNamed, notYet, placeOf, type Scope } from './scope.ts';
+
+/** An event belongs to an execution up to so much before and after it, as in the traces that the SIEM is asked about. */
+const eventSlackMs = 2_000;
 
 /** An alert of one execution, with how well it is tied to it. */
 export type Graded = AttributedEvidence & {
@@ -78,7 +82,7 @@ export function attributedFact(
     const [first] = doubts;
     if (first?.doubt !== undefined) return { is: 'unknown', why: first.doubt };
     const silent = expect.rules.filter((id) => !expected.some(({ rule }) => rule === id));
-    const doubt = noAlertDoubt(silent, scope);
+    const doubt = noAlertDoubt(silent, scope) ?? untiedDoubt(expect.rules, scope);
     if (doubt !== undefined) return { is: 'unknown', why: doubt };
   }
   const evidence = nonEmpty([...counted, ...byHarness].map(asEvidence));
@@ -109,11 +113,11 @@ function ownDoubt({ rule, hit }: Graded, scope: Scope): Reason | undefined {
   };
 }
 
-/** Could all alerts be read, to the end of `observeFor`? */
+/** Could all alerts be read, to the end of `observeFor`, and be told whose they are? */
 export function alertsReadFact(scope: Scope): Facts['alertsRead'] {
   const { alerts } = scope.lookup.observation;
-  const wait = notYet(alerts, scope);
-  if (wait !== undefined) return { is: 'unknown', why: wait };
+  const doubt = notYet(alerts, scope) ?? untiedDoubt(scope.expect.rules, scope);
+  if (doubt !== undefined) return { is: 'unknown', why: doubt };
   const exchanges = nonEmpty(alerts.exchanges);
   return exchanges === undefined
     ? unknown('protocol', 'the answer came without its exchange, so it proves nothing')
@@ -123,8 +127,8 @@ export function alertsReadFact(scope: Scope): Facts['alertsRead'] {
 /** Why it is not proved that these rules raised no alert; undefined when it is. */
 function noAlertDoubt(rules: readonly string[], scope: Scope): Reason | undefined {
   const { observation } = scope.lookup;
-  const wait = notYet(observation.alerts, scope);
-  if (wait !== undefined) return wait;
+  const doubt = notYet(observation.alerts, scope) ?? untiedDoubt(rules, scope);
+  if (doubt !== undefined) return doubt;
   if (rules.length > 0 && !observation.rules.complete.yes) return observation.rules.complete.because;
   const misnamed = scope.lookup.elsewhere.alerts.get(scope.execution.marker) ?? [];
   for (const rule of rules) {
@@ -142,6 +146,38 @@ function noAlertDoubt(rules: readonly string[], scope: Scope): Reason | undefine
     if (trouble !== undefined) return trouble;
   }
   return undefined;
+}
+
+/** Did one of these rules raise an alert that may be about this execution, and that nothing ties to one? */
+function untiedDoubt(rules: readonly string[], scope: Scope): Reason | undefined {
+  const { execution, expect, lookup, plan } = scope;
+  const slackMs = lookup.observation.clock?.uncertaintyMs ?? unmeasuredSiemMs;
+  const from = onSiemClock(shift(execution.startedAt, -slackMs), scope);
+  const to = onSiemClock(shift(execution.endedAt, expect.observeFor + slackMs), scope);
+  const names = hostNames(scope);
+  const isPossible = ({ rule, time, hosts, techniques, eventTimes }: UntiedAlert): boolean =>
+    from <= time &&
+    time <= to &&
+    (hosts.length === 0 || hosts.some((host) => isNamed(host, names))) &&
+    // About the login, as it is on the controls: were it tied, it would be neither a detection nor noise.
+    !(isRemoteAccess(techniques) && (plan.purpose === 'control' || firesOnHarness(rule.id, scope))) &&
+    (eventTimes.length === 0 || eventTimes.some((at) => mayBeOf(at, execution)));
+  for (const rule of rules) {
+    const alert = lookup.untied.get(rule)?.find(isPossible);
+    if (alert !== undefined)
+      return {
+        class: 'ambiguous',
+        detail: `rule ${rule} alerted at ${alert.time} (${alert.id}) on ${alert.hosts.length === 0 ? 'no named host' : plan.target}, and nothing in the alert tells whether on this execution`,
+      };
+  }
+  return undefined;
+}
+
+/** May an event of this time, by the host's clock, be of this execution? As for a {@link Trace}; of a clock that was not read, nothing is told. */
+function mayBeOf(at: Instant, { startedAt, endedAt, clock }: Execution): boolean {
+  if (clock === undefined) return true;
+  const ours = onOurClock(at, clock);
+  return shift(startedAt, -eventSlackMs) <= ours && ours <= shift(endedAt, eventSlackMs);
 }
 
 function ruleTrouble(health: RuleHealth, scope: Scope): Reason | undefined {

@@ -102,6 +102,7 @@ function judgeUndelivered(pipe: Exclude<Delivery, { is: 'yes' }>, facts: Facts):
       sentence: `The SIEM receives nothing from ${pipe.sources.join(', ')} of this host, while it does from other hosts.`,
     };
   if (facts.attributed.is === 'unknown') return inconclusive(facts.attributed.why);
+  if (facts.alerted.is === 'unknown' && facts.alerted.why.class === 'ambiguous') return inconclusive(facts.alerted.why);
   const [rule] = facts.alerts.map(({ name, rule: id }) => `${name} (${id})`);
   if (rule !== undefined || facts.alerted.is === 'yes')
     return inconclusive({

@@ -10,7 +10,7 @@ const stepMs = 12;
 /** How far the clock of a host that could not be asked for its time may be off before that shows. */
 const unmeasuredMs = 1_000;
 /** How far the clock of a SIEM that tells no time is taken to be off at most; no receipt holds it against ours. */
-const unmeasuredSiemMs = 60_000;
+export const unmeasuredSiemMs = 60_000;
 
 /** Receipt's time → event in the SIEM. */
 export function eventLatency(hit: EventHit, scope: Scope): DurationMs {

@@ -4,7 +4,7 @@ import { nonEmpty, type NonEmpty } from '../domain/non-empty.ts';
 import type { SiemExpectation } from '../domain/plan.ts';
 import type { OnProgress } from '../domain/progress.ts';
 import type { Observation, Observed } from '../domain/record.ts';
-import type { AlertHit, Answer, EventHit, Question, RuleHealth, Trace } from '../domain/siem.ts';
+import type { AlertHit, Answer, EventHit, Question, RuleHealth, Trace, UntiedAlert } from '../domain/siem.ts';
 import { type ClockOffset, duration, earlier, elapsed, epochMs, type Instant, later, shift } from '../domain/time.ts';
 import { type Clock, type Journal, type SiemAdapter, SiemFailure } from '../ports.ts';
 import type { Executed } from './scope.ts';
@@ -55,8 +55,10 @@ export async function observe(request: ObserveRequest): Promise<Observation> {
     ...new Set(watched.flatMap(({ expect }) => [...expect.sources, ...(expect.file?.sources ?? [])])),
   ].sort();
   const rules = [...new Set(watched.flatMap(({ expect }) => expect.rules))].sort();
-  const offsets = watched.map(({ execution }) => Math.abs(execution.clock?.offsetMs ?? 0));
-  const skew = skewMs + Math.max(0, ...offsets);
+  const offset = await clockOf(adapter, clock, signal, journalPoll);
+  // An alert that tells nothing of an event's time is looked for by that of the SIEM's own clock.
+  const offsets = [offset, ...watched.map(({ execution }) => execution.clock)];
+  const skew = skewMs + Math.max(...offsets.map((one) => Math.abs(one?.offsetMs ?? 0)));
   const question = (): Question => ({
     traces,
     sources,
@@ -71,7 +73,7 @@ export async function observe(request: ObserveRequest): Promise<Observation> {
   );
   const alerts = new Gathered<AlertHit>(({ marker, id }) => `${marker} ${id}`);
   const health = new Gathered<RuleHealth>(({ rule }) => rule);
-  const offset = await clockOf(adapter, clock, signal, journalPoll);
+  const untied = new Map<string, UntiedAlert>();
   let polls = 0;
   let askedAt: Instant;
   let wait = firstPollMs;
@@ -88,7 +90,9 @@ export async function observe(request: ObserveRequest): Promise<Observation> {
       health.take(await journalPoll.ask('rules', () => adapter.rules({ rules, window }, signal)));
     }
     events.take(await journalPoll.ask('events', () => adapter.events(question(), signal)));
-    alerts.take(await journalPoll.ask('alerts', () => adapter.alerts(question(), signal)));
+    const answer = await journalPoll.ask('alerts', () => adapter.alerts({ ...question(), watched: rules }, signal));
+    alerts.take(answer);
+    for (const alert of 'untied' in answer ? answer.untied : []) untied.set(alert.id, alert);
     const trouble = events.trouble ?? alerts.trouble;
     progress({
       kind: 'poll',
@@ -108,7 +112,7 @@ export async function observe(request: ObserveRequest): Promise<Observation> {
     ...(offset === undefined ? {} : { clock: offset }),
     polls,
     events: events.observed(),
-    alerts: alerts.observed(),
+    alerts: withUntied(alerts.observed(), untied),
     rules: health.observed(),
   };
   await journal.append({ type: 'observation', data: observation });
@@ -129,6 +133,12 @@ function traceOf(execution: Executed['execution'], hosts: NonEmpty<string>, { fi
     // On the host's own clock, which is what event times are by.
     window: { from: shift(execution.startedAt, offset - 2_000), to: shift(execution.endedAt, offset + 2_000) },
   };
+}
+
+/** What one answer could not tie, another may have: the event that it refers to can come later, or go. */
+function withUntied(alerts: Observed<AlertHit>, untied: ReadonlyMap<string, UntiedAlert>): Observation['alerts'] {
+  const tied = new Set(alerts.hits.map(({ id }) => id));
+  return { ...alerts, untied: [...untied.values()].filter(({ id }) => !tied.has(id)) };
 }
 
 /** Hits of all answers so far, each once, and how the last answer ended. */
@@ -176,10 +186,10 @@ class Polls {
     this.#journal = journal;
   }
 
-  async ask<H>(
+  async ask<A extends Answer<unknown>>(
     question: 'events' | 'alerts' | 'rules',
-    ask: () => Promise<Answer<H>>,
-  ): Promise<Answer<H> | { readonly failure: Reason; readonly exchanges: readonly EvidenceRef[] }> {
+    ask: () => Promise<A>,
+  ): Promise<A | { readonly failure: Reason; readonly exchanges: readonly EvidenceRef[] }> {
     try {
       const answer = await ask();
       const data = { hits: answer.hits.length, complete: answer.complete.yes, exchanges: answer.exchanges };

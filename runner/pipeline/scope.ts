@@ -4,7 +4,7 @@ import type { Reason } from '../domain/fact.ts';
 import type { ControlSeen } from '../domain/facts.ts';
 import type { PlannedExecution, SiemExpectation } from '../domain/plan.ts';
 import type { Observation } from '../domain/record.ts';
-import type { AlertHit, EventHit } from '../domain/siem.ts';
+import type { AlertHit, EventHit, UntiedAlert } from '../domain/siem.ts';
 import { type Instant, shift } from '../domain/time.ts';
 
 export type Executed = { readonly plan: PlannedExecution; readonly execution: Execution };
@@ -46,6 +46,8 @@ export type Lookup = {
     readonly events: ReadonlyMap<Marker, readonly EventHit[]>;
     readonly alerts: ReadonlyMap<Marker, readonly AlertHit[]>;
   };
+  /** By rule: alerts that are tied to no execution. */
+  readonly untied: ReadonlyMap<string, readonly UntiedAlert[]>;
   readonly controls: ReadonlyMap<LogSourceRef, readonly SeenControl[]>;
   /** Controls whose own file was seen to be created. */
   readonly fileControls: ReadonlyMap<LogSourceRef, readonly SeenControl[]>;
@@ -82,6 +84,7 @@ export function lookupOf({ executed, observation, hosts, standIns }: EstablishIn
     asked: new Set(observation.asked),
     events,
     alerts,
+    untied: Map.groupBy(observation.alerts.untied ?? [], ({ rule }) => rule.id),
     controls: Map.groupBy(
       seen.filter(({ asked }) => asked === 'execution'),
       ({ source }) => source,
@@ -124,8 +127,8 @@ export function placeOf({ plan: { target, account, channel } }: Pick<Executed, '
   return JSON.stringify([target, account, channel]);
 }
 
-/** What names no host is taken for this one's. */
-function isNamed(host: string | undefined, names: readonly string[]): boolean {
+/** Is this one of the names of a host? What names no host is taken for this one's. */
+export function isNamed(host: string | undefined, names: readonly string[]): boolean {
   const said = (host ?? '').trim().toLowerCase();
   return said === '' || names.some((name) => name.toLowerCase() === said);
 }

@@ -1,7 +1,7 @@
 import type { Test } from 'tap';
 import type { LogSourceRef } from '../../runner/domain/attack.ts';
 import type { EvidenceRef } from '../../runner/domain/evidence.ts';
-import type { Question, Trace } from '../../runner/domain/siem.ts';
+import type { AlertQuestion, Trace } from '../../runner/domain/siem.ts';
 import { instant } from '../../runner/domain/time.ts';
 import type { Instant } from '../../runner/domain/time.ts';
 import { SiemFailure } from '../../runner/ports.ts';
@@ -24,14 +24,14 @@ export type BenchEvent = {
   readonly file?: string;
 };
 
-/** An alert to put into the product. Without `event` it copies nothing of an event and only refers to `events`. */
+/** An alert to put into the product. Without `event` it copies nothing of an event and only refers to `events`; without `host` it names none. */
 type BenchAlert = {
   readonly id: string;
   readonly time: Instant;
   readonly rule: { readonly id: string; readonly name: string };
   readonly techniques: readonly string[];
   readonly severity: string;
-  readonly host: string;
+  readonly host?: string;
   readonly events: readonly string[];
   readonly event?: BenchEvent;
 };
@@ -252,6 +252,53 @@ export async function siemContract(t: Test, name: string, open: (t: Test) => Pro
       t.match([cut.hits.length, cut.complete], [1, { yes: false, because: { class: 'cut-short' } }]);
     });
 
+    await t.test(
+      `${name}: an alert of a watched rule that is tied to no trace is told apart, and is no hit`,
+      async (t) => {
+        const bench = await open(t);
+        const own = eventOf(bench, { id: 'own' });
+        const foreign = eventOf(bench, { id: 'foreign', pid: 7, args: ['python3'], time: at(20) });
+        await bench.putEvents([own, foreign]);
+        const { host, ...nowhere } = alertOf({ id: 'nowhere', events: [], time: at(7) });
+        t.ok(host);
+        await bench.putAlerts([
+          alertOf({ id: 'tied', events: ['own'], time: at(3) }),
+          alertOf({ id: 'aggregate', events: [], time: at(4) }),
+          alertOf({ id: 'gone', events: ['gone'], time: at(5) }),
+          alertOf({ id: 'half-gone', events: ['foreign', 'gone'], time: at(6) }),
+          nowhere,
+          alertOf({ id: 'of-another', events: ['foreign'], event: foreign, time: at(21) }),
+          alertOf({ id: 'not-watched', events: [], rule: { id: 'rule-two', name: 'Rule two' }, time: at(8) }),
+          alertOf({ id: 'long-ago', events: [], time: at(-3_600) }),
+        ]);
+        const question = ask(bench, [trace(markerA)]);
+        const answer = await bench.adapter.alerts(question, signal);
+        t.same(answer.complete, { yes: true });
+        t.same(
+          answer.hits.map(({ id }) => id),
+          ['tied'],
+        );
+        t.same(
+          answer.untied.map(({ id, time, hosts, eventTimes }) => [id, time, hosts, eventTimes]),
+          [
+            ['aggregate', at(4), ['lab-alpha'], []],
+            ['gone', at(5), ['lab-alpha'], []],
+            ['half-gone', at(6), ['lab-alpha'], []],
+            ['nowhere', at(7), [], []],
+            ['of-another', at(21), ['lab-alpha'], [at(20)]],
+          ],
+        );
+        t.match(answer.untied[0], { rule: ruleOne, techniques: ['T1059.006'] });
+        t.match(textOf(bench, answer.untied[0]?.raw), 'rule-one');
+        const cut = await bench.adapter.alerts({ ...question, limit: 3 }, signal);
+        t.match(
+          [cut.hits.length, cut.untied.length, cut.complete],
+          [1, 2, { yes: false, because: { class: 'cut-short' } }],
+        );
+        t.same((await bench.adapter.alerts({ ...question, watched: [] }, signal)).untied, []);
+      },
+    );
+
     await t.test(`${name}: what hosts write into fields comes back as data`, async (t) => {
       const bench = await open(t);
       const hostile = '\u001b[31m</script><img src=x onerror=alert(1)>"\'\\\n\u0000\u202e\ufffd{{x}}';
@@ -372,7 +419,7 @@ function trace(marker: string, process?: { readonly pid: number }): Trace {
   };
 }
 
-function ask(bench: SiemBench, traces: readonly Trace[]): Question {
+function ask(bench: SiemBench, traces: readonly Trace[]): AlertQuestion {
   const [first, ...rest] = traces;
   if (first === undefined) throw new Error('a question needs a trace');
   return {
@@ -380,6 +427,7 @@ function ask(bench: SiemBench, traces: readonly Trace[]): Question {
     sources: [bench.sources[0]],
     window: { from: at(-60), to: at(600), basis: 'event' },
     limit: 100,
+    watched: [ruleOne.id],
   };
 }
 

@@ -3,7 +3,7 @@ import type { Execution, ReceiptLine } from '../../runner/domain/execution.ts';
 import type { Facts } from '../../runner/domain/facts.ts';
 import type { PlannedExecution, SiemExpectation } from '../../runner/domain/plan.ts';
 import type { Observation, Observed } from '../../runner/domain/record.ts';
-import type { AlertHit, EventHit, RuleHealth } from '../../runner/domain/siem.ts';
+import type { AlertHit, EventHit, RuleHealth, UntiedAlert } from '../../runner/domain/siem.ts';
 import { type ClockOffset, duration, instant, type Instant, shift } from '../../runner/domain/time.ts';
 import { type Established, establish } from '../../runner/pipeline/establish.ts';
 import type { Executed } from '../../runner/pipeline/scope.ts';
@@ -36,6 +36,7 @@ export class Scene {
   readonly executed: Executed[] = [];
   readonly #events: EventHit[] = [];
   readonly #alerts: AlertHit[] = [];
+  readonly #untied: UntiedAlert[] = [];
   readonly #rules: RuleHealth[] = [];
   readonly #hosts: Record<string, readonly string[]> = {};
   readonly #unasked = new Set<string>();
@@ -186,6 +187,23 @@ export class Scene {
     return alert;
   }
 
+  /** An alert of the expected rule at this second that is tied to nothing, by default on alpha. */
+  raises(at: number, more: Partial<UntiedAlert> = {}): UntiedAlert {
+    const number = this.#untied.length;
+    const alert: UntiedAlert = {
+      rule: { id: theRule, name: 'The rule' },
+      id: `untied-${number}`,
+      time: this.#siemTime(second(at)),
+      hosts: ['alpha'],
+      techniques: ['T1059.006'],
+      eventTimes: [],
+      raw: evidence(`untied ${number}`),
+      ...more,
+    };
+    this.#untied.push(alert);
+    return alert;
+  }
+
   /** What the SIEM says of a rule; by default it ran all the time. Times on the SIEM's clock. */
   knows(rule = theRule, more: Partial<RuleHealth> = {}): void {
     this.#rules.push({
@@ -229,7 +247,7 @@ export class Scene {
       ...(this.clock === undefined ? {} : { clock: this.clock }),
       polls: 1,
       events: observed(this.#events, 'events'),
-      alerts: observed(this.#alerts, 'alerts'),
+      alerts: { ...observed(this.#alerts, 'alerts'), untied: this.#untied },
       rules: observed(this.#rules, 'rules'),
     };
     return establish({ executed: this.executed, observation, hosts: this.#hosts, standIns: this.standIns });

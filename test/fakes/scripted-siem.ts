@@ -1,5 +1,15 @@
 import type { EvidenceRef } from '../../runner/domain/evidence.ts';
-import type { AlertHit, Answer, EventHit, Question, RuleHealth, RuleQuestion } from '../../runner/domain/siem.ts';
+import type {
+  AlertAnswer,
+  AlertHit,
+  AlertQuestion,
+  Answer,
+  EventHit,
+  Question,
+  RuleHealth,
+  RuleQuestion,
+  UntiedAlert,
+} from '../../runner/domain/siem.ts';
 import type { Instant } from '../../runner/domain/time.ts';
 import { type SiemAdapter, SiemFailure } from '../../runner/ports.ts';
 
@@ -23,12 +33,16 @@ export function unreachable(): SiemFailure {
 }
 
 type Scripted<Q, H> = (question: Q, call: number) => Answer<H> | Error;
+type ScriptedAlerts = (
+  question: AlertQuestion,
+  call: number,
+) => (Answer<AlertHit> & { readonly untied?: readonly UntiedAlert[] }) | Error;
 
 /** A SIEM whose answers are scripted: each function is asked with the question and the number of the call, from 0 on. */
 export class ScriptedSiem implements SiemAdapter {
   serverTime: (() => Instant | undefined) | Error = () => undefined;
   onEvents: Scripted<Question, EventHit> = () => whole([]);
-  onAlerts: Scripted<Question, AlertHit> = () => whole([]);
+  onAlerts: ScriptedAlerts = () => whole([]);
   onRules: Scripted<RuleQuestion, RuleHealth> = () => whole([]);
   readonly questions: { readonly kind: string; readonly question: Question | RuleQuestion }[] = [];
 
@@ -42,8 +56,9 @@ export class ScriptedSiem implements SiemAdapter {
     return this.#answer('events', question, this.onEvents);
   }
 
-  alerts(question: Question): Promise<Answer<AlertHit>> {
-    return this.#answer('alerts', question, this.onAlerts);
+  /** Without `untied`, there are none. */
+  async alerts(question: AlertQuestion): Promise<AlertAnswer> {
+    return { untied: [], ...(await this.#answer('alerts', question, this.onAlerts)) };
   }
 
   rules(question: RuleQuestion): Promise<Answer<RuleHealth>> {

@@ -604,6 +604,108 @@ t.test('twin: an alert that is about another execution leaves it quiet, one abou
   t.end();
 });
 
+t.test(
+  'alerted: an alert of the rule that nothing ties to one execution leaves open whether it is about this one',
+  (t) => {
+    const { scene: well, emulation: one } = delivered();
+    const twin = well.runs(300, { purpose: 'twin' });
+    well.arrives(twin);
+    t.same([verdictOf(well, one), verdictOf(well, twin)], ['logged', 'quiet']);
+
+    const doubts: Readonly<Record<string, (scene: Scene, at: number) => void>> = {
+      'on the host, in its time': (scene, at) => scene.raises(at + 5),
+      'at the end of observeFor': (scene, at) => scene.raises(at + 121),
+      'on one of several hosts': (scene, at) => scene.raises(at + 5, { hosts: ['beta', 'ALPHA'] }),
+      'on no named host': (scene, at) => scene.raises(at + 5, { hosts: [] }),
+      'about several events, one in its time': (scene, at) =>
+        scene.raises(at + 5, { eventTimes: [second(at - 50), second(at + 0.5)] }),
+      'about remote access': (scene, at) => scene.raises(at + 5, { techniques: ['T1021.004'] }),
+      'about remote access, too, by a rule that fires at the login': (scene, at) => {
+        scene.alerts(scene.control('before', 10), 1);
+        scene.raises(at + 5, { techniques: ['T1021.004', 'T1059.006'] });
+      },
+      'by the clock of a SIEM that is an hour ahead': (scene, at) => {
+        scene.clock = { offsetMs: 3_600_000, uncertaintyMs: 5 };
+        scene.raises(at + 5);
+      },
+    };
+    const none: Readonly<Record<string, (scene: Scene, at: number) => void>> = {
+      'on another host': (scene, at) => scene.raises(at + 5, { hosts: ['beta'] }),
+      'before it': (scene, at) => scene.raises(at - 1.5),
+      'after observeFor': (scene, at) => scene.raises(at + 122.5),
+      'by a rule that it is not watched with': (scene, at) =>
+        scene.raises(at + 5, { rule: { id: 'another', name: 'Another' } }),
+      'about remote access, by a rule that fires at the login': (scene, at) => {
+        scene.alerts(scene.control('before', 10), 1, { techniques: ['T1021.004'] });
+        scene.raises(at + 5, { techniques: ['T1021.004'] });
+      },
+      'about events of another time': (scene, at) =>
+        scene.raises(at + 5, { eventTimes: [second(at - 2.1), second(at + 3.1)] }),
+    };
+    for (const [purpose, verdict] of [
+      ['emulation', 'logged'],
+      ['twin', 'quiet'],
+    ] as const)
+      for (const [table, expected] of [
+        [doubts, 'inconclusive'],
+        [none, verdict],
+      ] as const)
+        for (const [name, raise] of Object.entries(table)) {
+          const scene = new Scene();
+          const watched = scene.runs(100, { purpose, clock: { offsetMs: 0, uncertaintyMs: 5 } });
+          raise(scene, 100);
+          scene.arrives(watched);
+          scene.knows();
+          const judged = judgementOf(scene, watched);
+          t.equal(judged.verdict, expected, `${purpose}, ${name}`);
+          if (expected === 'inconclusive')
+            t.match(judged.why, { class: 'ambiguous', detail: /the-rule.*untied-0/ }, name);
+        }
+
+    const { scene: both, emulation } = delivered();
+    both.raises(105);
+    both.alerts(emulation, 2);
+    t.equal(verdictOf(both, emulation), 'detected', 'one that is tied is enough');
+    for (const at of [10.5, 200.5]) both.raises(at);
+    t.match(judgementOf(both, emulation), {
+      verdict: 'inconclusive',
+      why: { class: 'ambiguous', detail: /no control/ },
+    });
+    t.end();
+  },
+);
+
+t.test(
+  'alerted: the times of an untied alert’s events are by the host’s clock, and of one not read tell nothing',
+  (t) => {
+    const table = [
+      [{ offsetMs: 600_000, uncertaintyMs: 5 }, 700.5, 'inconclusive'],
+      [{ offsetMs: 600_000, uncertaintyMs: 5 }, 100.5, 'logged'],
+      [undefined, 700.5, 'inconclusive'],
+    ] as const;
+    for (const [clock, at, verdict] of table) {
+      const { scene, emulation } = delivered(clock === undefined ? {} : { clock });
+      scene.raises(105, { eventTimes: [second(at)] });
+      t.equal(verdictOf(scene, emulation), verdict);
+    }
+    t.end();
+  },
+);
+
+t.test(
+  'missed and attributed: an untied alert of the rule contradicts the one, and may be more than a correlated one',
+  (t) => {
+    const absent = bracketed();
+    absent.scene.raises(105);
+    t.match(judgementOf(absent.scene, absent.emulation), { verdict: 'inconclusive', why: { class: 'ambiguous' } });
+    const { scene, emulation } = delivered();
+    scene.alerts(emulation, 2, { matched: { by: 'host-process-time' } });
+    scene.raises(105);
+    t.match(judgementOf(scene, emulation), { verdict: 'inconclusive', why: { class: 'ambiguous' } });
+    t.end();
+  },
+);
+
 t.test('ran: what was not run, broken off or stopped by a control is told apart', (t) => {
   const scene = new Scene();
   const why = { class: 'unreachable', detail: 'no route' } as const;

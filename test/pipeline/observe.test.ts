@@ -161,6 +161,29 @@ t.test('observe: hits of one id are told apart by source, by how they match and 
   t.same((await watch.observe()).events.hits, all);
 });
 
+t.test('observe: an alert is untied when no answer could tie it, whatever the last one says', async (t) => {
+  const watch = new Watch();
+  const [before, after, never] = [watch.alert(0), watch.alert(1), watch.alert(2)];
+  const loose = ({ rule, id, time, techniques, raw }: AlertHit) => ({
+    rule,
+    id,
+    time,
+    techniques,
+    raw,
+    hosts: [],
+    eventTimes: [],
+  });
+  watch.siem.onAlerts = ({ watched }, call) => {
+    t.same(watched, [theRule]);
+    return call === 0
+      ? { ...whole([before]), untied: [loose(after), loose(never)] }
+      : { ...whole([after]), untied: [loose(before)] };
+  };
+  const { alerts } = await watch.observe();
+  t.same(new Set(alerts.hits), new Set([before, after]));
+  t.same(alerts.untied, [loose(never)]);
+});
+
 t.test(
   'observe: a SIEM that fails and recovers is as good as one that did not; one that fails at the end proves nothing',
   async (t) => {
@@ -225,6 +248,13 @@ t.test('observe: the clock of the SIEM is compared with ours, whole seconds with
   const rules = watch.siem.questions.find(({ kind }) => kind === 'rules')?.question;
   t.ok(rules !== undefined && rules.window.from <= shift(second(1), 600_123), 'rules are asked about by that clock');
   t.ok(rules !== undefined && rules.window.to >= shift(second(142), 600_123));
+  const ahead = new Watch();
+  ahead.siem.serverTime = () => shift(ahead.clock.now(), 3_600_000);
+  await ahead.observe();
+  t.ok(
+    ahead.questions.every(({ window: { to } }) => to >= shift(second(25), 3_600_000)),
+    'an alert may tell no time but its own',
+  );
 
   const coarse = new Watch();
   coarse.siem.serverTime = () => {

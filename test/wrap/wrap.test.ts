@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { ReasonClass } from '../../runner/domain/fact.ts';
-import type { Question } from '../../runner/domain/siem.ts';
+import type { AlertQuestion } from '../../runner/domain/siem.ts';
 import { duration, elapsed, instant, type Instant } from '../../runner/domain/time.ts';
 import { SiemFailure } from '../../runner/ports.ts';
 import { retry } from '../../runner/wrap/retry.ts';
@@ -8,7 +8,7 @@ import { throttle } from '../../runner/wrap/throttle.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { cut, ScriptedSiem, whole } from '../fakes/scripted-siem.ts';
 
-const question: Question = {
+const question: AlertQuestion = {
   traces: [
     {
       marker: 'm'.repeat(24),
@@ -21,6 +21,7 @@ const question: Question = {
   sources: [],
   window: { from: instant(0), to: instant(1), basis: 'event' },
   limit: 10,
+  watched: [],
 };
 const never = new AbortController().signal;
 const limits = { attempts: 4, maxWaitMs: 30_000 };

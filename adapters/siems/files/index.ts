@@ -1,11 +1,21 @@
 import type { EvidenceRef } from '../../../runner/domain/evidence.ts';
 import type { Reason } from '../../../runner/domain/fact.ts';
-import type { AlertHit, Answer, EventHit, Question, RuleHealth, RuleQuestion } from '../../../runner/domain/siem.ts';
+import type {
+  AlertAnswer,
+  AlertHit,
+  AlertQuestion,
+  Answer,
+  EventHit,
+  Question,
+  RuleHealth,
+  RuleQuestion,
+  UntiedAlert,
+} from '../../../runner/domain/siem.ts';
 import type { Instant } from '../../../runner/domain/time.ts';
 import type { PluginDeps, SiemAdapter, SiemPlugin } from '../../../runner/ports.ts';
 import { alertLine } from './alert-line.ts';
 import type { AlertLine } from './alert-line.ts';
-import { matchesOf } from './alert-matching.ts';
+import { aboutOf, matchesOf, referredBy, timesOf } from './alert-matching.ts';
 import { cutShort, problemOf, tooLate, unmapped } from './completeness.ts';
 import { EventReader } from './event-line.ts';
 import type { EventLine } from './event-line.ts';
@@ -96,7 +106,7 @@ class FilesSiem implements SiemAdapter {
    * A hit per alert and trace, sorted by the time at which it was raised: by the marker in the alert or in an event that it
    * refers to, else by host, process and time. The window is about the events' times when its basis is `event`.
    */
-  async alerts(question: Question, signal: AbortSignal): Promise<Answer<AlertHit>> {
+  async alerts(question: AlertQuestion, signal: AbortSignal): Promise<AlertAnswer> {
     await using alerts = await this.#alerts.snapshot(signal);
     await using events = await this.#events.snapshot(signal);
     const traces = new Traces(question);
@@ -105,19 +115,24 @@ class FilesSiem implements SiemAdapter {
       events.items.filter(({ id }) => wanted.has(id)),
       ({ id }) => id,
     );
-    const found = alerts.items.flatMap((alert) => {
-      const referred = alert.events.flatMap((id) => byId.get(id) ?? []);
-      const time =
-        question.window.basis === 'event' ? (alert.eventTime ?? referred[0]?.time ?? alert.time) : alert.time;
-      return inWindow(time, question.window)
-        ? matchesOf(alert, referred, traces).map((match) => ({ alert, ...match }))
-        : [];
+    const asked = alerts.items.flatMap((alert) => {
+      const referred = referredBy(alert, byId);
+      const times = question.window.basis === 'event' ? timesOf(alert, referred) : [alert.time];
+      if (!times.some((time) => inWindow(time, question.window))) return [];
+      return [{ alert, referred, matches: matchesOf(alert, referred.events, traces) }];
     });
-    const sorted = found.sort((a, b) => order(a.alert, b.alert) || (a.marker < b.marker ? -1 : 1));
-    const hits: AlertHit[] = [];
-    for (const { alert, marker, matched } of sorted.slice(0, question.limit)) {
+    const found = asked
+      .flatMap(({ alert, matches }) => matches.map((match) => ({ alert, ...match })))
+      .sort((a, b) => order(a.alert, b.alert) || (a.marker < b.marker ? -1 : 1));
+    const loose = asked
+      .filter(({ alert, matches }) => matches.length === 0 && question.watched.includes(alert.rule.id))
+      .sort((a, b) => order(a.alert, b.alert));
+    const keep = async (alert: AlertLine): Promise<EvidenceRef> => {
       signal.throwIfAborted();
-      alert.raw ??= await this.#deps.keep(await alerts.bytes(alert.at), 'application/json');
+      return (alert.raw ??= await this.#deps.keep(await alerts.bytes(alert.at), 'application/json'));
+    };
+    const hits: AlertHit[] = [];
+    for (const { alert, marker, matched } of found.slice(0, question.limit))
       hits.push({
         marker,
         matched,
@@ -128,12 +143,24 @@ class FilesSiem implements SiemAdapter {
         techniques: alert.techniques,
         ...(alert.severity !== undefined && { severity: alert.severity }),
         events: alert.events,
-        raw: alert.raw,
+        raw: await keep(alert),
       });
+    const untied: UntiedAlert[] = [];
+    for (const { alert, referred } of loose.slice(0, question.limit - hits.length)) {
+      const { rule, id, time, techniques } = alert;
+      untied.push({ rule, id, time, techniques, ...aboutOf(alert, referred), raw: await keep(alert) });
     }
+    // An alert that bears the marker itself needs no event to be tied by.
+    const lacksEvents = asked.some(
+      ({ alert, referred }) => !referred.isWhole && traces.byMarker(alert.markers).length === 0,
+    );
     const because =
-      problemOf(alerts) ?? problemOf(events) ?? tooLate(alerts, question) ?? cutShort(found.length, question.limit);
-    return await this.#answer('alerts', question, [alerts, events], hits, because);
+      problemOf(alerts) ??
+      problemOf(events) ??
+      tooLate(alerts, question) ??
+      (lacksEvents ? tooLate(events, question) : undefined) ??
+      cutShort(found.length + loose.length, question.limit);
+    return { ...(await this.#answer('alerts', question, [alerts, events], hits, because)), untied };
   }
 
   /** `raw` holds the first and the last line of each stretch in which the SIEM said the same. */

@@ -17,7 +17,7 @@ import plugin from '../../../adapters/siems/files/index.ts';
 import { scriptPath } from '../../../adapters/siems/files/script-path.ts';
 import { valuesOf } from '../../../adapters/siems/files/json-fields.ts';
 import type { EvidenceRef } from '../../../runner/domain/evidence.ts';
-import type { Answer, Question } from '../../../runner/domain/siem.ts';
+import type { AlertQuestion, Answer } from '../../../runner/domain/siem.ts';
 import { instant } from '../../../runner/domain/time.ts';
 import type { PluginDeps } from '../../../runner/ports.ts';
 import { at, siemContract } from '../../contract/siem-contract.ts';
@@ -122,13 +122,14 @@ function nested(deep: number): string {
   return line.replace('"command_line":""', `"command_line":${'['.repeat(deep)}"${marker}"${']'.repeat(deep)}`);
 }
 
-function question(own: Partial<Question> = {}): Question {
+function question(own: Partial<AlertQuestion> = {}): AlertQuestion {
   const window = { from: at(-60), to: at(600) };
   return {
     traces: [{ marker, hosts: ['h'], processes: [], files: [], window }],
     sources: [execve],
     window: { ...window, basis: 'event' },
     limit: 100,
+    watched: ['r'],
     ...own,
   };
 }
@@ -266,6 +267,55 @@ t.test(
   },
 );
 
+t.test(
+  'files: an alert whose events were rotated away makes the answer incomplete, unless it needs none',
+  async (t) => {
+    const siem = bench(t);
+    const file = path.join(siem.folder, 'events.ndjson');
+    await siem.putEvents([event('e1')]);
+    renameSync(file, `${file}.1`);
+    await siem.putEvents([event('e2')]);
+    const alert = (id: string, events: readonly string[], copied?: BenchEvent) => ({
+      ...{ id, events, time: at(3), rule: { id: 'r', name: 'r' }, techniques: [], severity: 'low', host: 'h' },
+      ...(copied !== undefined && { event: copied }),
+    });
+    await siem.putAlerts([alert('a1', ['e1']), alert('marked', ['e0'], event('e0'))]);
+    const told = async () => {
+      const { hits, untied, complete } = await siem.adapter.alerts(question(), signal);
+      return [ids({ hits, complete, exchanges: [] as never }), untied.map(({ id }) => id), complete];
+    };
+    t.same(await told(), [['a1', 'marked'], [], { yes: true }]);
+    await siem.putAlerts([alert('a2', ['e0', 'e1'])]);
+    const because = { class: 'cut-short', detail: /events\.ndjson.* reach back to/ };
+    t.match(await told(), [['a1', 'a2', 'marked'], [], { yes: false, because }], 'it may be tied to another, too');
+    await siem.putAlerts([alert('a3', ['e0'])]);
+    t.match(await told(), [['a1', 'a2', 'marked'], ['a3'], { yes: false, because }]);
+  },
+);
+
+t.test('files: hosts and times of an untied alert are those of its events, when all are there', async (t) => {
+  const siem = bench(t);
+  const other = (id: string, own: Partial<BenchEvent>): BenchEvent => event(id, { args: ['x'], ...own });
+  await siem.putEvents([other('e1', { host: 'B' }), other('e2', { host: 'c', time: at(5) })]);
+  const alert = (id: string, events: readonly string[], copied?: BenchEvent) => ({
+    ...{ id, events, time: at(30), rule: { id: 'r', name: 'r' }, techniques: [], severity: 'low' },
+    ...(copied !== undefined && { event: copied }),
+  });
+  await siem.putAlerts([
+    alert('all', ['e1', 'e2']),
+    alert('copy', ['gone'], other('gone', { time: at(9) })),
+    alert('first-of-many', ['gone', 'e1'], other('gone', { time: at(9) })),
+  ]);
+  t.same(
+    (await siem.adapter.alerts(question(), signal)).untied.map(({ id, hosts, eventTimes }) => [id, hosts, eventTimes]),
+    [
+      ['all', ['b', 'c'], [at(1), at(5)]],
+      ['copy', [], [at(9)]],
+      ['first-of-many', [], []],
+    ],
+  );
+});
+
 t.test('files: a source that the settings do not tell apart makes the answer incomplete', async (t) => {
   const siem = bench(t);
   const answer = await siem.adapter.events(question({ sources: [execve, 'macos:unifiedlog/exec'] }), signal);
@@ -294,7 +344,7 @@ t.test(
     siem.append('events.ndjson', ofAction('create', { source: connect, args: [], file: '/tmp/x.py' }));
     const [trace] = question().traces;
     const asked = question({ traces: [{ ...trace, files: ['/tmp/x.py'] }], sources: [execve, all, creation] });
-    const told = async (own: Partial<Question>): Promise<readonly unknown[]> => {
+    const told = async (own: Partial<AlertQuestion>): Promise<readonly unknown[]> => {
       const { hits, complete } = await siem.adapter.events({ ...asked, ...own }, signal);
       return [...hits.map(({ source, matched: { by } }) => `${source} ${by}`).sort(), complete.yes];
     };
