@@ -55,6 +55,6 @@ function problemText({ field, problem, receipt, siem }: FieldProblem): string {
 }
 
 /** For a sentence. */
-export function shorten(text: string): string {
+function shorten(text: string): string {
   return text.length <= 80 ? text : `${text.slice(0, 77)}…`;
 }
