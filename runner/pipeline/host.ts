@@ -12,13 +12,29 @@ export type Probe = {
   readonly absent: ReadonlySet<string>;
 };
 
+/** How often a host is connected to again after its connection was lost. */
+const reconnects = 3;
+
+/** A session and how many are using it. Disposing of it twice is the first disposal again. */
+type Held = { readonly opened: Promise<Session>; users: number; disposal?: Promise<void> };
+
+function dispose(held: Held): Promise<void> {
+  held.disposal ??= held.opened.then(
+    (session) => session[Symbol.asyncDispose](),
+    () => undefined,
+  );
+  return held.disposal;
+}
+
 /**
  * One account on one host for the whole run: the connection is made when first needed and again after it was lost. A refused
  * login or host key is final.
  */
 export class Host implements AsyncDisposable {
   readonly #transport: Transport;
-  #session: Promise<Session> | undefined;
+  #session: Held | undefined;
+  /** Sessions that were given up and are, or will be, disposed of. */
+  readonly #givenUp = new Set<Held>();
   #refused: TransportFailure | undefined;
   #losses = 0;
 
@@ -33,30 +49,46 @@ export class Host implements AsyncDisposable {
 
   /** Throws {@link TransportFailure}. */
   async session(target: AuthorizedTarget, signal: AbortSignal): Promise<Session> {
-    if (this.#refused !== undefined) throw this.#refused;
-    this.#session ??= this.#transport.connect(target, signal);
-    try {
-      return await this.#session;
-    } catch (error) {
-      this.#session = undefined;
-      if (error instanceof TransportFailure && (error.class === 'login' || error.class === 'host-key'))
-        this.#refused = error;
-      throw error;
-    }
+    return this.#hold(target, signal).opened;
   }
 
   /** Runs `use` on the session; after a lost connection the next call connects anew, three times at most. */
   async use<T>(target: AuthorizedTarget, signal: AbortSignal, use: (session: Session) => Promise<T>): Promise<T> {
-    const session = await this.session(target, signal);
+    const held = this.#hold(target, signal);
+    held.users += 1;
     try {
-      return await use(session);
+      return await use(await held.opened);
     } catch (error) {
-      if (error instanceof TransportFailure && error.class === 'lost' && this.#losses < 3) {
+      // What was under way when a connection broke fails together, and is one loss.
+      if (
+        error instanceof TransportFailure &&
+        error.class === 'lost' &&
+        this.#session === held &&
+        this.#losses < reconnects
+      ) {
         this.#losses += 1;
         this.#session = undefined;
+        this.#givenUp.add(held);
       }
       throw error;
+    } finally {
+      held.users -= 1;
+      // Not while others use it: it need not be the connection that was lost, and disposing of it would end their commands.
+      if (held.users === 0 && this.#givenUp.has(held)) dispose(held).catch(() => undefined);
     }
+  }
+
+  #hold(target: AuthorizedTarget, signal: AbortSignal): Held {
+    if (this.#refused !== undefined) throw this.#refused;
+    if (this.#session !== undefined) return this.#session;
+    const held: Held = { opened: this.#transport.connect(target, signal), users: 0 };
+    this.#session = held;
+    held.opened.catch((error: unknown) => {
+      if (this.#session === held) this.#session = undefined;
+      if (error instanceof TransportFailure && (error.class === 'login' || error.class === 'host-key'))
+        this.#refused = error;
+    });
+    return held;
   }
 
   run(
@@ -104,8 +136,7 @@ export class Host implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const session = await this.#session?.catch(() => undefined);
-    await session?.[Symbol.asyncDispose]();
+    await Promise.all([...this.#givenUp, ...(this.#session === undefined ? [] : [this.#session])].map(dispose));
   }
 }
 
