@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TransportFailure } from '../../runner/ports.ts';
-import { endProcessGroup } from './end-process-group.ts';
+import { endProcessGroup, type Left } from './end-process-group.ts';
 import { parseProcessTable, type ProcessRow, processTree, tableCommand } from './process-table.ts';
 import type { StartLine } from './pipes.ts';
 import { ShellTalk } from './shell-talk.ts';
@@ -15,11 +15,13 @@ const goneMs = 3_000;
  * passed to somebody else is told from the command's. A process that had left its parents and its session before (a daemon)
  * is not found, since nothing on the host ties it to the command any more. Throws `TransportFailure` when the host cannot be asked.
  */
-export async function endProcessTree(start: StartLine, pid: number): Promise<readonly number[]> {
+export async function endProcessTree(start: StartLine, pid: number): Promise<Left> {
   using shell = await ShellTalk.open(start);
   const parent = /^(\d+)\n$/.exec(await shell.ask('echo $PPID'))?.[1];
   if (parent === undefined)
     throw new TransportFailure('protocol', 'a shell on the host does not know its parent process');
+  // Each has a process namespace of its own, so the ids of one say nothing to the other.
+  if (parent === '0') return 'unseen';
   const root = { pid, parent: Number(parent) };
   const known = new Map<string, ProcessRow>();
   const look = async (): Promise<readonly ProcessRow[]> => {
@@ -43,6 +45,7 @@ export async function endProcessTree(start: StartLine, pid: number): Promise<rea
   // A table without a single process is none, and says nothing of what is there.
   if (parseProcessTable(await shell.ask(tableCommand)).length === 0) return await endProcessGroup(shell, pid);
   let tree = await look();
+  if (tree.length === 0) return 'unseen';
   await send('TERM', tree);
   // A stopped process acts on SIGTERM only once it goes on.
   await send('CONT', tree);

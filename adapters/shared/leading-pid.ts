@@ -3,8 +3,14 @@ const noiseCap = 64 * 1024;
 
 /** Takes the line with the process id (see `execLine`) out of a stream; what comes before it is not the command's. */
 export class LeadingPid {
+  readonly #line: RegExp;
   #waiting: Buffer = Buffer.alloc(0);
   #pid: number | undefined;
+
+  /** `token`: letters and digits, as in the line. */
+  constructor(token: string) {
+    this.#line = new RegExp(`${token}-(\\d{1,10})\\n`);
+  }
 
   get pid(): number | undefined {
     return this.#pid;
@@ -20,7 +26,7 @@ export class LeadingPid {
     if (this.#pid !== undefined) return chunk;
     this.#waiting = Buffer.concat([this.#waiting, chunk]);
     const text = this.#waiting.toString('latin1');
-    const line = /^(\d{1,10})\n/m.exec(text);
+    const line = this.#line.exec(text);
     if (line === null) {
       if (this.#waiting.length > noiseCap) this.#waiting = this.#waiting.subarray(-noiseCap / 2);
       return new Uint8Array();

@@ -32,9 +32,10 @@ export function posixCd(folder: string): string {
 /**
  * The line that runs a command without a terminal. The shell says its process id and then becomes the command, so that
  * parent, process and session are those of a plain `ssh HOST COMMAND`, and the id is known should the command have to be
- * ended (a server may refuse signals, and closing the channel ends nothing). No id: the command was not started.
+ * ended (a server may refuse signals, and closing the channel ends nothing). No id: the command was not started. `token` is
+ * random, so that nothing that start-up files print is taken for the id.
  */
-export function execLine(command: Command): string {
-  const start = `echo $$ && exec ${posixWords(command.argv)}`;
+export function execLine(command: Command, token: string): string {
+  const start = `echo ${token}-$$ && exec ${posixWords(command.argv)}`;
   return command.cwd === undefined ? start : `${posixCd(command.cwd)} && ${start}`;
 }

@@ -1,8 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { type Clock, type Command, type CommandOutcome, TransportFailure } from '../../runner/ports.ts';
 import type { Exit } from '../../runner/domain/execution.ts';
 import type { DurationMs } from '../../runner/domain/time.ts';
 import { CappedBytes } from './capped-bytes.ts';
 import { deadline } from './deadline.ts';
+import type { Left } from './end-process-group.ts';
 import { endProcessTree } from './end-process-tree.ts';
 import { LeadingPid } from './leading-pid.ts';
 import type { Pipes, PipesEnd, StartLine } from './pipes.ts';
@@ -24,10 +26,11 @@ export type RunLimit = { readonly timeout: DurationMs; readonly signal: AbortSig
 
 /** `Session.run` for the channel `exec`: a command without a terminal, its output split, its end exact. */
 export async function runExec(host: LineHost, command: Command, limit: RunLimit): Promise<CommandOutcome> {
-  const sent = execLine(command);
+  const token = randomBytes(6).toString('hex');
+  const sent = execLine(command, token);
   const startedAt = host.clock.now();
   const pipes = await host.start(sent, limit.signal);
-  const output = readOutput(pipes, limit.outputCap ?? outputCap);
+  const output = readOutput(pipes, token, limit.outputCap ?? outputCap);
   // A command that reads less than it is given closes its end early, which is its own affair.
   pipes.stdin.on('error', () => undefined);
   pipes.stdin.end(command.stdin);
@@ -51,10 +54,10 @@ type Output = {
   readonly stderr: CappedBytes;
 };
 
-function readOutput(pipes: Pipes, cap: number): Output {
+function readOutput(pipes: Pipes, token: string, cap: number): Output {
   const { promise, resolve } = Promise.withResolvers<number>();
   const output = {
-    leading: new LeadingPid(),
+    leading: new LeadingPid(token),
     started: promise,
     stdout: new CappedBytes(cap),
     stderr: new CappedBytes(cap),
@@ -81,26 +84,29 @@ async function waitForEnd(host: LineHost, pipes: Pipes, output: Output, limit: R
     const { pid } = output.leading;
     if (pid === undefined) throw neverStarted(output, end);
     if (end !== 'reached') return end;
-    const survivors = await endOrTell(host.startAside, pid);
-    using drained = deadline(drainMs);
-    await Promise.race([pipes.ended, drained.reached]);
-    return { kind: 'timeout', survivors };
+    return { kind: 'timeout', survivors: await endOrTell(host.startAside, pid, pipes) };
   } finally {
     pipes.release();
   }
 }
 
 /**
- * {@link endProcessTree}; when the host gives no channel to do it over, the command itself is what is still there. Throws
- * {@link TransportFailure} `lost` only.
+ * {@link endProcessTree}, and the rest of the output; when the host gives no channel to do it over, the command itself is what
+ * is still there. Throws {@link TransportFailure} `lost` only: also when the host does not show the command, which has not ended.
  */
-export async function endOrTell(start: StartLine, pid: number): Promise<readonly number[]> {
-  try {
-    return await endProcessTree(start, pid);
-  } catch (error) {
+export async function endOrTell(start: StartLine, pid: number, pipes: Pipes): Promise<readonly number[]> {
+  const left = await endProcessTree(start, pid).catch((error: unknown): Left => {
     if (!(error instanceof TransportFailure) || error.class === 'lost') throw error;
     return [pid];
-  }
+  });
+  using drained = deadline(drainMs);
+  const end = await Promise.race([pipes.ended, drained.reached]);
+  if (left !== 'unseen') return left;
+  if (end !== 'reached') return [];
+  throw new TransportFailure(
+    'lost',
+    `the time of a command was over, and it could not be ended: its process ${pid} is not among those that the host shows to the account, but its output is still open. Whether it still runs, and what it did, is unknown`,
+  );
 }
 
 function neverStarted(output: Output, end: PipesEnd | 'reached'): TransportFailure {

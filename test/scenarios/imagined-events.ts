@@ -74,7 +74,7 @@ function shellLines(channel: string, { argv, cwd, user }: Ready): readonly objec
   const command = { argv, channel: 'exec' as const, ...(cwd !== undefined && { cwd }) };
   const sent = channel === 'shell' ? [...(cwd === undefined ? [] : [posixCd(cwd)]), posixWords(argv)] : [];
   const typed = sent.map((line) => ({ dataset: 'esxi.shell', line, message: `[${user}]: ${line}` }));
-  const handed = { dataset: 'esxi.auth', line: execLine(command), message: '' };
+  const handed = { dataset: 'esxi.auth', line: execLine(command, 'c0ffee'), message: '' };
   const lines =
     channel === 'shell' ? typed : [{ ...handed, message: `User '${user}' running command '${handed.line}'` }];
   return lines.map(({ dataset, line, message }) => ({

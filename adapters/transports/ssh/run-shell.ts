@@ -105,7 +105,7 @@ async function typeAll(
     const next = await Promise.race([terminal.type(line), pipes.ended, due.reached]);
     if (next === 'reached')
       return {
-        exit: { kind: 'timeout', survivors: await endOrTell(host.startAside, first.pid) },
+        exit: { kind: 'timeout', survivors: await endOrTell(host.startAside, first.pid, pipes) },
         output: terminal.soFar(),
       };
     // The command ended its shell too: `exit`, or a signal to the whole session.

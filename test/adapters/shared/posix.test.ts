@@ -44,8 +44,14 @@ t.test('posix line: what no argument can hold is refused, and the first word is 
   t.equal(posixWords(['/a=b/c']), "'/a=b/c'", 'it is no assignment');
   t.equal(posixWords(['/usr/bin/python3', 'run.py', 'a b']), "/usr/bin/python3 run.py 'a b'", 'else it stays bare');
   t.equal(posixCd('-'), 'cd -- ./-');
-  t.equal(execLine({ argv: ['/bin/pwd'], channel: 'exec', cwd: '/a b' }), "cd -- '/a b' && echo $$ && exec /bin/pwd");
-  const { stdout } = await run('/bin/sh', ['-c', execLine({ argv: ['/bin/sh', '-c', 'echo $$'], channel: 'exec' })]);
+  t.equal(
+    execLine({ argv: ['/bin/pwd'], channel: 'exec', cwd: '/a b' }, 'f00'),
+    "cd -- '/a b' && echo f00-$$ && exec /bin/pwd",
+  );
+  const { stdout } = await run('/bin/sh', [
+    '-c',
+    execLine({ argv: ['/bin/sh', '-c', 'echo f00-$$'], channel: 'exec' }, 'f00'),
+  ]);
   const [said, own] = stdout.split('\n');
   t.equal(said, own, 'the id that the shell says is that of the command');
 });
@@ -53,13 +59,13 @@ t.test('posix line: what no argument can hold is refused, and the first word is 
 t.test('leading pid: the line with the id is taken out however the stream is cut, and nothing else', (t) => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 60 }), fc.nat(20), fc.boolean(), (output, cut, noise) => {
-      const stream = Buffer.concat([Buffer.from(`${noise ? 'Welcome, 3 users\n' : ''}4711\n`), output]);
-      const leading = new LeadingPid();
+      const stream = Buffer.concat([Buffer.from(`${noise ? 'Welcome, 3 users\n3\nf00-\n> ' : ''}f00-4711\n`), output]);
+      const leading = new LeadingPid('f00');
       const parts = [stream.subarray(0, cut), stream.subarray(cut)].map((part) => leading.strip(part));
       return leading.pid === 4711 && Buffer.concat(parts).equals(Buffer.from(output));
     }),
   );
-  const silent = new LeadingPid();
+  const silent = new LeadingPid('f00');
   silent.strip(Buffer.from('This account is not available.\n'));
   t.equal(silent.pid, undefined);
   t.match(Buffer.from(silent.before).toString(), /not available/);

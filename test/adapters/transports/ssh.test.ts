@@ -257,12 +257,30 @@ t.test('ssh: against a real sshd', async (t) => {
       await writeFile(join(sshd.folder, 'authorized_keys'), line, { flag: 'a' });
       await using bound = await connect(sshd, { accountSettings: { key: `file:${forced}` } });
       t.match(await failureOf(t, exec(bound, ['/bin/true']), 'not-started'), /only this.*forced command/);
-      await writeFile(join(sshd.home('root'), '.bashrc'), 'echo Welcome to this host; echo 17 users; echo oops >&2\n');
+      await writeFile(
+        join(sshd.home('root'), '.bashrc'),
+        'echo Welcome to this host; echo 17 users; echo 3; printf "# "; echo oops >&2\n',
+      );
       await using talkative = await connect(sshd, { account: 'root' });
       t.equal(text((await exec(talkative, ['/bin/echo', 'out'])).stdout), 'out\n');
       const late = await exec(talkative, ['/bin/sleep', '123458'], { timeoutMs: 200 });
       t.same(late.exit, { kind: 'timeout', survivors: [] });
       t.same(await processesWith('123458'), [], 'what the shell says first is not taken for an answer');
+    },
+  );
+
+  t.test(
+    'ssh: a command whose process the host does not show is lost after its time, and not called ended',
+    async (t) => {
+      const shell = `printf '#!/bin/sh\\nexec unshare --pid --fork /bin/sh "$@"\\n' >/run/inside && chmod 755 /run/inside`;
+      await using walled = await Sshd.start({ rootShell: '/run/inside', prepare: shell });
+      await using session = await connect(walled, { account: 'root' });
+      t.equal(text((await exec(session, ['/bin/sh', '-c', 'echo $$'])).stdout), '1\n', 'it has its own ids');
+      const late = exec(session, ['/bin/sleep', '123461'], { timeoutMs: 500 });
+      t.match(await failureOf(t, late, 'lost'), /not among those that the host shows.*unknown/);
+      const left = await processesWith('123461');
+      t.not(left.length, 0);
+      for (const pid of left) process.kill(pid, 'SIGKILL');
     },
   );
 
