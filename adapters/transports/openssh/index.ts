@@ -32,7 +32,13 @@ class OpensshTransport implements Transport {
       throw new TransportFailure('not-started', `${target.id}: neither an account nor an address begins with a dash`);
     const credential = `key ${given.key ?? ''} ${given.certificate ?? ''} agent ${String(given.agent ?? '')} as ${account.name}`;
     const to = { address: target.address, account: account.name, settings, login, agent };
-    for (const place of await placesOf(to))
+    const { places, byCommand } = await placesOf(to, signal);
+    if (byCommand !== undefined && authorized.neverTouch.length > 0)
+      throw new TransportFailure(
+        'not-started',
+        `${target.id}: a ProxyCommand of the config connects to ${byCommand}, and over which hosts it does so cannot be held against the never-touch list of the engagement. Use ProxyJump`,
+      );
+    for (const place of places)
       if (!mayPass(authorized, place))
         throw new TransportFailure(
           'not-started',

@@ -3,21 +3,17 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ResultPromise } from 'execa';
 import { parseDuration } from '../../../runner/domain/time.ts';
 import { TransportFailure } from '../../../runner/ports.ts';
 import { Lifeline } from '../../shared/lifeline.ts';
 import type { Pipes, PipesEnd } from '../../shared/pipes.ts';
 import { connectFailure } from './failures.ts';
 import { type Destination, sshOptions } from './options.ts';
+import { SshProcess } from './ssh-process.ts';
 
 /** ssh's own exit code for what went wrong with itself (ssh(1), EXIT STATUS); a command may have it too. */
 const sshFailed = 255;
 const connectionEndMs = 300;
-
-const options = { reject: false, buffer: false, stdin: 'pipe', cleanup: true } as const;
-type Process = ResultPromise<typeof options>;
-type Execa = typeof import('execa').execa;
 
 /**
  * One connection of OpenSSH's ssh, shared by all that runs over it (ControlMaster), with its socket in a folder that only this
@@ -28,23 +24,14 @@ export class Master {
   readonly #host: string;
   readonly #folder: string;
   readonly #socket: string;
-  readonly #execa: Execa;
   readonly #program: string;
   readonly #arguments: readonly string[];
-  readonly #process: Process;
+  readonly #process: SshProcess;
 
-  private constructor(
-    host: string,
-    folder: string,
-    execa: Execa,
-    program: string,
-    args: readonly string[],
-    process: Process,
-  ) {
+  private constructor(host: string, folder: string, program: string, args: readonly string[], process: SshProcess) {
     this.#host = host;
     this.#folder = folder;
     this.#socket = socketIn(folder);
-    this.#execa = execa;
     this.#program = program;
     this.#arguments = args;
     this.#process = process;
@@ -57,11 +44,10 @@ export class Master {
     const { program } = to.settings;
     const args = [...sshOptions(to, socketIn(folder)), '--', to.address];
     // `-N`: no command; the master stays in the foreground, as a child that is seen to end.
-    const { execa } = await import('execa');
-    const process = start(execa, program, ['-M', '-N', ...args]);
+    const process = await SshProcess.start(program, ['-M', '-N', ...args]);
     process.stdin.end();
     process.stdout.resume();
-    const master = new Master(host, folder, execa, program, args, process);
+    const master = new Master(host, folder, program, args, process);
     try {
       await master.#ready(to, signal);
       return master;
@@ -74,8 +60,8 @@ export class Master {
   /** Gives one line to the login shell. */
   async exec(line: string, signal: AbortSignal): Promise<Pipes> {
     return this.lifeline.wait<Pipes>(
-      (resolve) => {
-        resolve(this.#start(line));
+      (resolve, reject) => {
+        this.#start(line).then(resolve, reject);
       },
       {
         signal,
@@ -84,8 +70,8 @@ export class Master {
     );
   }
 
-  #start(line: string): Pipes {
-    const child = start(this.#execa, this.#program, [
+  async #start(line: string): Promise<Pipes> {
+    const child = await SshProcess.start(this.#program, [
       '-o',
       'ControlMaster=no',
       '-o',
@@ -94,10 +80,10 @@ export class Master {
       line,
     ]);
     const ended = this.lifeline.wait<PipesEnd>((resolve, reject) => {
-      void child.then((result) => {
-        if (result.exitCode === undefined)
-          reject(new TransportFailure('not-started', `ssh could not be started or was ended: ${result.message ?? ''}`));
-        else if (result.exitCode !== sshFailed) resolve({ kind: 'code', code: result.exitCode });
+      void child.ended.then(({ code, why }) => {
+        if (code === undefined)
+          reject(new TransportFailure('not-started', `ssh could not be started or was ended: ${why}`));
+        else if (code !== sshFailed) resolve({ kind: 'code', code });
         // The command's own, or of a connection that is just ending: then the master ends too.
         else
           setTimeout(() => {
@@ -113,15 +99,14 @@ export class Master {
       ended,
       release() {
         for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.destroy();
-        child.kill();
+        void child.end();
       },
     };
   }
 
   async close(): Promise<void> {
     this.lifeline.break(new TransportFailure('aborted', `the session with ${this.#host} is closed`));
-    this.#process.kill();
-    await this.#process;
+    await this.#process.end();
     await rm(this.#folder, { recursive: true, force: true });
   }
 
@@ -134,9 +119,9 @@ export class Master {
       said = `${said}${chunk.toString('utf8')}`.slice(-4_000);
     });
     const life = { over: false };
-    void this.#process.then(({ exitCode, message }) => {
+    void this.#process.gone.then(({ code, why }) => {
       life.over = true;
-      if (exitCode === undefined) said += message ?? '';
+      if (code === undefined) said += why;
       const text = said.replace(/\s+/g, ' ').trim().slice(0, 300);
       this.lifeline.break(
         new TransportFailure(
@@ -160,9 +145,4 @@ export class Master {
 
 function socketIn(folder: string): string {
   return join(folder, 'm');
-}
-
-/** Not async: what execa returns can be awaited itself. */
-function start(execa: Execa, program: string, args: readonly string[]): Process {
-  return execa(program, args, options);
 }

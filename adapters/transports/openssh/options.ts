@@ -46,7 +46,12 @@ export function sshOptions(to: Destination, controlPath: string): readonly strin
     ...(settings.port === undefined ? [] : [['Port', String(settings.port)] as const]),
     ['User', word(to.account)],
   ];
-  return ['-F', settings.config ?? 'none', '-T', ...set.flatMap(([name, value]) => ['-o', `${name}=${value}`])];
+  return [...configOptions(to), '-T', ...set.flatMap(([name, value]) => ['-o', `${name}=${value}`])];
+}
+
+/** All that ssh hands on to the calls of itself that reach jump hosts. */
+export function configOptions({ settings }: Destination): readonly string[] {
+  return ['-F', settings.config ?? 'none'];
 }
 
 /** Quoted, since ssh splits some values at spaces; `%` begins a token. */

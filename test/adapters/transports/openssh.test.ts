@@ -62,7 +62,11 @@ t.test('openssh: against a real sshd', async (t) => {
   t.teardown(() => rm(temporary, { recursive: true, force: true }));
   const folders = async (): Promise<readonly string[]> =>
     (await readdir(tmpdir())).filter((name) => name.startsWith('detproof-ssh-'));
-  const before = await folders();
+  // A folder of its own: other runs on this machine make such folders too.
+  const own = await mkdtemp(join(tmpdir(), 'openssh-'));
+  await chmod(own, 0o755);
+  process.env.TMPDIR = own;
+  t.teardown(() => rm(own, { recursive: true, force: true }));
   const sshd = await start(t);
   await transportContract(t, 'openssh, unprivileged account with sh', () =>
     Promise.resolve({
@@ -192,8 +196,54 @@ t.test('openssh: against a real sshd', async (t) => {
         /would be reached over localhost, which is on the never-touch list/i,
       );
     }
+    const outer = 'Host outer\n  HostName 127.0.0.66\n';
+    for (const [jump, text, neverTouch, expected] of [
+      ['bastion', `Host bastion\n  ProxyJump outer\n${outer}`, '127.0.0.66', 'over 127.0.0.66'],
+      ['bastion', `Host bastion\n  ProxyJump outer\n${outer}`, 'OUTER', 'over outer'],
+      ['me@bastion:22,last', `Host bastion\n  ProxyJump outer\n${outer}`, 'outer', 'over outer'],
+      ['bastion', 'Match host bastion user me\n  ProxyJump outer\n', 'outer', undefined],
+      ['me@bastion', 'Match host bastion user me\n  ProxyJump outer\n', 'outer', 'over outer'],
+      ['bastion', 'Host bastion\n  ProxyJump second\nHost second\n  ProxyJump bastion\n', 'x', 'in a circle'],
+      [
+        'bastion',
+        'Host bastion\n  ProxyCommand nc outer %p\n',
+        'outer',
+        'ProxyCommand of the config connects to bastion',
+      ],
+      [undefined, 'ProxyCommand nc outer %p\n', 'outer', 'ProxyCommand of the config connects to 127.0.0.1'],
+    ] as const) {
+      await writeFile(config, text);
+      const login = { settings: { ...settings, port: 1, jump }, neverTouch: [neverTouch] };
+      const message = await failureOf(t, connect(sshd, login), expected === undefined ? 'unreachable' : 'not-started');
+      if (expected !== undefined) t.match(message, expected, `${text} ${String(jump)}`);
+    }
+    await writeFile(config, 'Match exec "sleep 93; true"\n  Port 1\n');
+    const hanging = { settings: { ...settings, connectTimeout: '1s' } };
+    t.match(await failureOf(t, connect(sshd, hanging), 'not-started'), /ssh -G did not say within 1s/);
+    t.same(await processesWith('93'), [], 'and what it started is ended');
     await writeFile(config, 'NoSuchOption yes\n');
     t.match(await failureOf(t, connect(sshd, { settings }), 'protocol'), /Bad configuration option/);
+  });
+
+  t.test('openssh: what ssh has started is ended with it, and nobody waits for what holds its pipes', async (t) => {
+    const config = join(sshd.folder, 'proxy_config');
+    for (const proxy of [
+      'sleep 765433; true',
+      'exec 2>/dev/null; sleep 765433',
+      'trap : TERM; sleep 765433; sleep 765433',
+    ]) {
+      await writeFile(config, `ProxyCommand /bin/sh -c "${proxy}"\n`);
+      const settings = { config, connectTimeout: '1s' };
+      await failureOf(t, connect(sshd, { settings }), 'unreachable');
+      t.same(await processesWith('765433'), [], proxy);
+    }
+    await writeFile(config, 'ProxyCommand /bin/sh -c "sleep 765433; true"\n');
+    const stop = new AbortController();
+    const connecting = plugin.open(realDeps).connect(targetOn(sshd, { settings: { config } }), stop.signal);
+    t.ok(await until(async () => (await processesWith('765433')).length > 0));
+    stop.abort();
+    await failureOf(t, connecting, 'aborted');
+    t.same(await processesWith('765433'), []);
   });
 
   t.test('openssh: a connection that is lost is lost for all that go over it, and its outcome unknown', async (t) => {
@@ -216,7 +266,7 @@ t.test('openssh: against a real sshd', async (t) => {
     t.match(await failureOf(t, exec(session, ['/bin/true'], { channel: 'shell' }), 'not-started'), /transport ssh/);
     t.equal((await exec(session, ['/bin/sh', '-c', 'exit 255'])).exit.kind, 'code');
     await session[Symbol.asyncDispose]();
-    t.same(await folders(), before, 'no socket, no folder');
+    t.same(await folders(), [], 'no socket, no folder');
   });
 });
 
