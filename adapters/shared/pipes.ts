@@ -1,7 +1,13 @@
 import type { Readable, Writable } from 'node:stream';
+import type { TransportFailure } from '../../runner/ports.ts';
 
+/**
+ * `ifNotStarted`: the exit code may be that of a client in between instead, and then this is what happened. A command that is
+ * known to have started has the code itself.
+ */
 export type PipesEnd =
-  { readonly kind: 'code'; readonly code: number } | { readonly kind: 'signal'; readonly signal: string };
+  | { readonly kind: 'code'; readonly code: number; readonly ifNotStarted?: TransportFailure }
+  | { readonly kind: 'signal'; readonly signal: string };
 
 /** A shell that was given one line, seen as its pipes. */
 export type Pipes = {

@@ -83,7 +83,7 @@ async function waitForEnd(host: LineHost, pipes: Pipes, output: Output, limit: R
     }
     const { pid } = output.leading;
     if (pid === undefined) throw neverStarted(output, end);
-    if (end !== 'reached') return end;
+    if (end !== 'reached') return end.kind === 'code' ? { kind: 'code', code: end.code } : end;
     return { kind: 'timeout', survivors: await endOrTell(host.startAside, pid, pipes) };
   } finally {
     pipes.release();
@@ -110,6 +110,7 @@ export async function endOrTell(start: StartLine, pid: number, pipes: Pipes): Pr
 }
 
 function neverStarted(output: Output, end: PipesEnd | 'reached'): TransportFailure {
+  if (end !== 'reached' && end.kind === 'code' && end.ifNotStarted !== undefined) return end.ifNotStarted;
   const how = end === 'reached' ? 'nothing came' : end.kind === 'code' ? `exit code ${end.code}` : end.signal;
   const said = Buffer.concat([output.leading.before, output.stderr.bytes()]).toString('utf8').trim().slice(0, 300);
   return new TransportFailure(

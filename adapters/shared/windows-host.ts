@@ -75,7 +75,11 @@ export class WindowsHost {
   async #end(pipes: Pipes, entry: { readonly line: string }, limit: RunLimit): Promise<CommandOutcome['exit']> {
     using due = deadline(limit.timeout, limit.signal);
     const end = await Promise.race([pipes.ended, due.reached]);
-    if (end !== 'reached') return end;
+    if (end !== 'reached') {
+      // Nothing here says that a command has started.
+      if (end.kind === 'code' && end.ifNotStarted !== undefined) throw end.ifNotStarted;
+      return end;
+    }
     const left = await this.#endTree(entry);
     using drained = deadline(drainMs);
     const after = await Promise.race([pipes.ended, drained.reached]);

@@ -47,6 +47,20 @@ const meanings: readonly (readonly [RegExp, TransportFailureClass | 'refused', s
   ],
 ];
 
+/** What an exit code of 255 means where nothing shows that the command has started; `said`: what came on standard error. */
+export function sessionFailure(host: string, said: string): TransportFailure {
+  const text = JSON.stringify(said.replace(/\s+/g, ' ').trim().slice(0, 300));
+  return /^(?:mux_client_|kex_exchange_identification)/.test(said)
+    ? new TransportFailure(
+        'not-started',
+        `the command was not started, since ${host} opened no channel for it; ssh says: ${text}. Does its sshd allow several sessions per connection (MaxSessions)?`,
+      )
+    : new TransportFailure(
+        'lost',
+        `a command on ${host} ended with exit code 255, which ssh gives for failures of its own too: whether it ran, and how it went, is unknown. On standard error came ${text}`,
+      );
+}
+
 /** What ssh said, as what, where and what next. */
 export function connectFailure(where: string, login: string, said: string): TransportFailure {
   const text = said.replace(/\s+/g, ' ').trim().slice(0, 600);

@@ -7,7 +7,7 @@ import { parseDuration } from '../../../runner/domain/time.ts';
 import { TransportFailure } from '../../../runner/ports.ts';
 import { Lifeline } from '../../shared/lifeline.ts';
 import type { Pipes, PipesEnd } from '../../shared/pipes.ts';
-import { connectFailure } from './failures.ts';
+import { connectFailure, sessionFailure } from './failures.ts';
 import { type Destination, sshOptions } from './options.ts';
 import { SshProcess } from './ssh-process.ts';
 
@@ -79,6 +79,10 @@ export class Master {
       ...this.#arguments,
       line,
     ]);
+    let said = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      said = `${said}${chunk.toString('utf8')}`.slice(-2_000);
+    });
     const ended = this.lifeline.wait<PipesEnd>((resolve, reject) => {
       void child.ended.then(({ code, why }) => {
         if (code === undefined)
@@ -87,7 +91,7 @@ export class Master {
         // The command's own, or of a connection that is just ending: then the master ends too.
         else
           setTimeout(() => {
-            resolve({ kind: 'code', code: sshFailed });
+            resolve({ kind: 'code', code: sshFailed, ifNotStarted: sessionFailure(this.#host, said) });
           }, connectionEndMs);
       });
     });

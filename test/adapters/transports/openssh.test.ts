@@ -246,6 +246,30 @@ t.test('openssh: against a real sshd', async (t) => {
     t.same(await processesWith('765433'), []);
   });
 
+  t.test(
+    'openssh: exit code 255 is the command’s where it is known to have started, and nobody knows whose elsewhere',
+    async (t) => {
+      await using session = await connect(sshd);
+      const script = 'echo mux_client_x >&2; exit 255';
+      t.same((await exec(session, ['/bin/sh', '-c', script])).exit, { kind: 'code', code: 255 });
+      const refusing = await start(t, { config: ['MaxSessions 0'] });
+      for (const shell of ['posix', 'cmd', 'powershell'] as const) {
+        await using refused = await connect(refusing, { settings: { shell } });
+        t.match(
+          await failureOf(t, exec(refused, ['/bin/true']), 'not-started'),
+          /opened no channel.*MaxSessions/,
+          shell,
+        );
+      }
+      // sh takes such a simple line as PowerShell does, but for its variable.
+      await using windows = await connect(sshd, { settings: { shell: 'powershell' } });
+      t.match(
+        await failureOf(t, exec(windows, ['/bin/sh', '-c', 'exit 255;']), 'lost'),
+        /exit code 255, which ssh gives.*unknown/,
+      );
+    },
+  );
+
   t.test('openssh: a connection that is lost is lost for all that go over it, and its outcome unknown', async (t) => {
     await using proxy = await FaultProxy.start({ port: sshd.port });
     const knownHosts = join(sshd.folder, 'proxy_hosts');
