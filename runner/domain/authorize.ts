@@ -1,5 +1,6 @@
 import type { Account, Engagement, Inventory, Target, Weekly, Window } from './inventory.ts';
 import type { Reason } from './fact.ts';
+import { barredBy } from './never-touch.ts';
 import { type DurationMs, earlier, elapsed, epochMs, type Instant, shift } from './time.ts';
 
 const brand: unique symbol = Symbol('authorized');
@@ -21,7 +22,7 @@ export type AuthorizedTarget = {
 
 /** May an address that is no target of the inventory be connected to on the way to this one: a jump host, what a client's configuration names? */
 export function mayPass({ neverTouch }: Pick<AuthorizedTarget, 'neverTouch'>, address: string): boolean {
-  return !neverTouch.some((name) => sameSpelling(name) === sameSpelling(address));
+  return barredBy(neverTouch, [address]) === undefined;
 }
 
 export type Authorization =
@@ -119,8 +120,11 @@ function inScope(
       'out-of-scope',
       `${target.id} (${target.address}) is not a target of engagement ${inventory.engagement.id}`,
     );
-  const names = [target.id, target.address, ...Object.values(target.names).flat()].map(sameSpelling);
-  const forbidden = inventory.engagement.neverTouch.find((name) => names.includes(sameSpelling(name)));
+  const forbidden = barredBy(inventory.engagement.neverTouch, [
+    target.id,
+    target.address,
+    ...Object.values(target.names).flat(),
+  ]);
   if (forbidden !== undefined)
     return refused(
       'out-of-scope',
@@ -215,18 +219,6 @@ function wallClock(now: Instant, timeZone: string): { day: number; minute: numbe
     minute: Number(part('hour')) * 60 + Number(part('minute')),
     second: Number(part('second')),
   };
-}
-
-/** One spelling per host: without case, the root's dot and an IPv6 address's brackets; addresses in their shortest form. */
-function sameSpelling(name: string): string {
-  const plain = name
-    .trim()
-    .toLowerCase()
-    .replace(/\.$/, '')
-    .replace(/^\[(.*)\]$/, '$1');
-  if (!/^[\d.]+$|:/.test(plain)) return plain;
-  const url = plain.includes(':') ? `http://[${plain}]/` : `http://${plain}/`;
-  return URL.canParse(url) ? new URL(url).hostname : plain;
 }
 
 function clock(minute: number): string {

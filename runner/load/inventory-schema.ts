@@ -33,6 +33,18 @@ const hostAndPort = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9.-]{0,252}:[1-9]\d{0,4}$/, 'write loopback, or the sink as HOST:PORT')
   .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'use a port of at most 65535');
 
+/** An entry that can be no name and no address would match nothing, and nobody would notice. */
+function isHostOrNetwork(text: string): boolean {
+  const [address = '', bits, ...more] = text.replace(/^\[(.*)\]/, '$1').split('/');
+  const version = isIP(address);
+  if (bits !== undefined)
+    return version !== 0 && more.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128);
+  // Numbers with dots that are no address are one that was mistyped.
+  return (
+    version !== 0 || (!/^[\d.]*\.[\d.]*$/.test(text) && [hostName, idText].some((name) => name.safeParse(text).success))
+  );
+}
+
 const engagementSection = z.strictObject({
   id: idText,
   authorizedBy: line(200).describe('Who allowed this engagement'),
@@ -45,10 +57,17 @@ const engagementSection = z.strictObject({
   allowedSigners: line(1_000).describe('File with the keys of those who may approve plans').exactOptional(),
   signedPlans: z.boolean().default(false).describe('true: no plan runs without the signature of an approver'),
   neverTouch: z
-    .array(line(253))
+    .array(
+      line(253).refine(
+        isHostOrNetwork,
+        'write an id, a whole host name, an IP address or a network such as 10.0.0.0/8; no port, no pattern, one per entry',
+      ),
+    )
     .max(10_000)
     .default([])
-    .describe('Ids, names and addresses that are refused, whatever else is said'),
+    .describe(
+      'Ids, host names, IP addresses and networks (CIDR) that are refused, whatever else is said; also when a name of a target stands for such an address',
+    ),
   sink: z
     .union([z.literal('loopback'), hostAndPort])
     .default('loopback')

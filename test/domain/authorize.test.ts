@@ -122,6 +122,54 @@ t.test('authorize: the never-touch list wins, by id, address and SIEM name, in a
   t.end();
 });
 
+t.test('authorize: the never-touch list holds networks, and addresses in whatever spelling', (t) => {
+  const table: readonly (readonly [entry: string, barred: readonly string[], free: readonly string[]])[] = [
+    ['10.0.0.0/8', ['10.255.0.1', '::ffff:10.1.2.3', '0x0a000001', '10.1'], ['11.0.0.1', 'dc10', '2001:db8::a00:1']],
+    ['10.1.2.3/8', ['10.9.9.9'], ['11.1.2.3']],
+    ['192.0.2.128/25', ['192.0.2.128', '192.0.2.255'], ['192.0.2.127']],
+    ['192.0.2.7/32', ['192.0.2.7'], ['192.0.2.6', '192.0.2.8']],
+    ['0.0.0.0/0', ['192.0.2.7', '255.255.255.255'], ['2001:db8::1', 'web-1']],
+    ['::/0', ['2001:db8::1', '::1'], ['192.0.2.7', '::ffff:192.0.2.7']],
+    ['2001:db8::/32', ['2001:DB8:ffff::1', '[2001:db8::1]'], ['2001:db9::1', '::1']],
+    ['::ffff:10.0.0.0/104', ['10.9.9.9'], ['11.0.0.1']],
+    [
+      '127.0.0.1',
+      ['::ffff:127.0.0.1', '::ffff:7f00:1', '[::FFFF:127.0.0.1]', '127.1', '2130706433'],
+      ['127.0.0.2', '::1'],
+    ],
+    ['::ffff:127.0.0.1', ['127.0.0.1'], ['::1', '127.0.0.2']],
+    ['fe80::1', ['fe80::1%eth0', 'FE80:0::1%2'], ['fe80::2%eth0']],
+    ['fe80::1%eth0', ['fe80::1', 'fe80::1%eth1'], ['fe80::2']],
+    ['::', ['0:0:0:0:0:0:0:0'], ['::1', '0.0.0.0']],
+    ['dc01.example.com', ['DC01.example.com.'], ['dc01', 'example.com', 'xdc01.example.com']],
+  ];
+  for (const [entry, barred, free] of table) {
+    const engagement = { neverTouch: ['other', entry] };
+    for (const address of barred) t.notOk(mayPass(engagement, address), `${entry} bars ${address}`);
+    for (const address of free) t.ok(mayPass(engagement, address), `${entry} does not bar ${address}`);
+  }
+  const made = inventory({ engagement: { neverTouch: ['192.0.2.0/24'] } });
+  t.match(authorize(made, target, 'alice', now, duration(0)), {
+    is: 'refused',
+    why: { detail: /web-1 is on the never-touch list of engagement e-1 \(192\.0\.2\.0\/24\)/ },
+  });
+  t.end();
+});
+
+t.test('authorize: what is no address bars nothing but itself', (t) => {
+  fc.assert(
+    fc.property(fc.string({ maxLength: 20 }), fc.ipV4(), fc.ipV6(), (entry, v4, v6) => {
+      for (const address of [v4, v6]) {
+        if (mayPass({ neverTouch: [address] }, address)) throw new Error(`${address} does not bar itself`);
+        if (/^[^\d:]*$/.test(entry) && !mayPass({ neverTouch: [entry] }, address))
+          throw new Error(`${entry} bars ${address}`);
+      }
+      mayPass({ neverTouch: [entry] }, entry);
+    }),
+  );
+  t.end();
+});
+
 t.test('authorize: a span is open from its start to before its end, less the time for clean-up', (t) => {
   const span: Window = {
     ...always,

@@ -56,6 +56,25 @@ const cases: readonly (readonly [what: string, from: string, to: string, ...expe
   ['an unknown key', 'changeTicket: CHG-1', 'ticket: CHG-1', 'KEY_UNKNOWN 5:3'],
   ['a plan that is signed by a word', 'changeTicket: CHG-1', 'signedPlans: yes', 'VALUE_TYPE 5:16'],
   ['a list that holds a number', '[dc01.example.com]', '[dc01.example.com, 7]', 'VALUE_TYPE 6:34'],
+  ...[
+    'dc*',
+    '10.0.0.5:22',
+    'web dc1',
+    '10.0.0.0/33',
+    '10.0.0.0/',
+    'dc01/8',
+    '10.0.0',
+    '10.0.0.256',
+    '2001:db8::/129',
+  ].map(
+    (entry) =>
+      [
+        `a never-touch entry that matches nothing: ${entry}`,
+        '[dc01.example.com]',
+        `['${entry}']`,
+        'VALUE_INVALID 6:16',
+      ] as const,
+  ),
   ['nobody to call', '[soc@example.com]', '[]', 'VALUE_SIZE 4:13'],
   ['a terminal escape in the id', 'id: purple-2026', 'id: "a\\e[2J"', 'VALUE_INVALID 2:7'],
   // Windows
@@ -201,6 +220,26 @@ t.test('inventory: what stands where a reference to a secret belongs is not repe
     test.not(problems.length, 0, secret);
     test.notMatch(problems.map(formatProblem).join('\n'), /hunter2/);
   }
+  test.end();
+});
+
+t.test('inventory: what can be on the never-touch list', (test) => {
+  const entries = [
+    '10.0.0.0/8',
+    '10.0.0.5',
+    '2001:db8::/32',
+    '::1',
+    '[::1]',
+    '::ffff:10.0.0.5',
+    'fe80::1%eth0',
+    'dc01',
+    'dc_1',
+    'dc01.example.com.',
+    '4711',
+  ];
+  const { inventory, problems } = read(edited(inventoryText, '[dc01.example.com]', JSON.stringify(entries)));
+  test.same(problems, []);
+  test.same(inventory?.engagement.neverTouch, entries);
   test.end();
 });
 

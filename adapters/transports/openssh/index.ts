@@ -6,6 +6,7 @@ import {
   TransportFailure,
   type TransportPlugin,
 } from '../../../runner/ports.ts';
+import { checkResolved } from '../../shared/passable-lookup.ts';
 import { Refusals } from '../../shared/refusals.ts';
 import { Master } from './master.ts';
 import { placesOf } from './places.ts';
@@ -32,7 +33,7 @@ class OpensshTransport implements Transport {
       throw new TransportFailure('not-started', `${target.id}: neither an account nor an address begins with a dash`);
     const credential = `key ${given.key ?? ''} ${given.certificate ?? ''} agent ${String(given.agent ?? '')} as ${account.name}`;
     const to = { address: target.address, account: account.name, settings, login, agent };
-    const { places, byCommand } = await placesOf(to, signal);
+    const { places, first, byCommand } = await placesOf(to, signal);
     if (byCommand !== undefined && authorized.neverTouch.length > 0)
       throw new TransportFailure(
         'not-started',
@@ -44,6 +45,7 @@ class OpensshTransport implements Transport {
           'not-started',
           `${target.id} would be reached over ${place}, which is on the never-touch list of the engagement`,
         );
+    await checkResolved(authorized, first);
     const master = await this.#refusals.guard(credential, target.id, signal, () =>
       Master.connect(target.id, to, signal),
     );

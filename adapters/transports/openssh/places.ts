@@ -10,6 +10,8 @@ const longestChain = 8;
 export type Places = {
   /** Names as they are written and the addresses that the configuration makes of them: of the target and of each jump host. */
   readonly places: readonly string[];
+  /** The one that this machine connects to; jump hosts look up the others. */
+  readonly first: string;
   /** The host that a command connects to (ProxyCommand): over which others is not known. */
   readonly byCommand?: string;
 };
@@ -20,7 +22,8 @@ export type Places = {
  */
 export async function placesOf(to: Destination, signal: AbortSignal): Promise<Places> {
   const own = await looked(to, [...sshOptions(to, 'none'), '--', to.address], signal);
-  const places = new Set([own.get('hostname') ?? to.address]);
+  let first = own.get('hostname') ?? to.address;
+  const places = new Set([first]);
   let byCommand = commandOf(own) ? to.address : undefined;
   let ahead = jumpsOf(own);
   // ssh reaches each jump host by a call of its own that has the config and nothing else of these options; the first of them by
@@ -35,14 +38,16 @@ export async function placesOf(to: Destination, signal: AbortSignal): Promise<Pl
     for (const [index, { host, user, port }] of ahead.entries()) {
       const asked = [...(user === undefined ? [] : ['-l', user]), ...(port === undefined ? [] : ['-p', port])];
       const found = await looked(to, [...configOptions(to), ...asked, '--', host], signal);
-      places.add(host).add(found.get('hostname') ?? host);
+      const address = found.get('hostname') ?? host;
+      places.add(host).add(address);
       if (index > 0) continue;
+      first = address;
       further = jumpsOf(found);
       if (commandOf(found)) byCommand = host;
     }
     ahead = further;
   }
-  return { places: [...places], ...(byCommand === undefined ? {} : { byCommand }) };
+  return { places: [...places], first, ...(byCommand === undefined ? {} : { byCommand }) };
 }
 
 type Options = ReadonlyMap<string, string>;

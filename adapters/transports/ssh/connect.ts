@@ -1,3 +1,4 @@
+import { connect as connectTcp, type LookupFunction, type Socket } from 'node:net';
 import type { Client, ConnectConfig } from 'ssh2';
 import { parseDuration } from '../../../runner/domain/time.ts';
 import { TransportFailure } from '../../../runner/ports.ts';
@@ -20,6 +21,8 @@ export type Connected = { readonly client: Client; readonly old: readonly string
 export type Ways = {
   readonly credential: Credential;
   readonly known: KnownHosts;
+  /** How a name becomes the addresses to connect to, without a jump host. */
+  readonly lookup: LookupFunction;
   /** The jump host to go through. */
   readonly through?: Client | undefined;
 };
@@ -37,6 +40,7 @@ export async function connectClient(hop: Hop, ways: Ways, signal: AbortSignal): 
   const method = new LoginMethod(hop.account, ways.credential, () => {
     reject(new Error('the login was given up'));
   });
+  let socket: Socket | undefined;
   let verdict: HostKeyVerdict | undefined;
   let banner = '';
   let old: readonly string[] = [];
@@ -63,9 +67,10 @@ export async function connectClient(hop: Hop, ways: Ways, signal: AbortSignal): 
   signal.addEventListener('abort', stop, { once: true });
   try {
     if (signal.aborted) throw new Error('stopped');
-    const sock = ways.through === undefined ? undefined : await forward(ways.through, hop, promise);
+    const sock =
+      ways.through === undefined ? (socket = open(hop, ways.lookup)) : await forward(ways.through, hop, promise);
     client.connect({
-      ...(sock === undefined ? {} : { sock }),
+      sock,
       host: hop.address,
       port: hop.port,
       username: hop.account,
@@ -88,6 +93,7 @@ export async function connectClient(hop: Hop, ways: Ways, signal: AbortSignal): 
     return { client, old };
   } catch (error) {
     client.destroy();
+    socket?.destroy();
     if (error instanceof TransportFailure) throw error;
     if (signal.aborted) throw new TransportFailure('aborted', `stopped while connecting to ${hop.name}`);
     if (verdict !== undefined && verdict.is !== 'known')
@@ -96,6 +102,14 @@ export async function connectClient(hop: Hop, ways: Ways, signal: AbortSignal): 
   } finally {
     signal.removeEventListener('abort', stop);
   }
+}
+
+function open(hop: Hop, lookup: LookupFunction): Socket {
+  const socket = connectTcp({ host: hop.address, port: hop.port, lookup });
+  // The client listens too, once it has taken the socket.
+  socket.on('error', () => undefined);
+  // As the client does with a socket that it makes: each channel may listen to it.
+  return socket.setMaxListeners(0);
 }
 
 /** A stream to the next host, opened by the jump host; the wait for it ends as the connection's does. */

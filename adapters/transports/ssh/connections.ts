@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { LookupFunction } from 'node:net';
 import { type PluginDeps, TransportFailure } from '../../../runner/ports.ts';
 import { type Connected, connectClient } from './connect.ts';
 import { Credentials, describeCredential } from './credentials.ts';
@@ -25,10 +26,10 @@ export class Connections {
   }
 
   /** One attempt, hop by hop. Throws {@link TransportFailure}. */
-  async reach(hops: readonly [...Hop[], Hop], signal: AbortSignal): Promise<Reached> {
+  async reach(hops: readonly [...Hop[], Hop], lookup: LookupFunction, signal: AbortSignal): Promise<Reached> {
     const before = hops.slice(0, -1);
     const hop = hops.at(-1) ?? hops[0];
-    const through = isChain(before) ? await this.#share(before, signal) : undefined;
+    const through = isChain(before) ? await this.#share(before, lookup, signal) : undefined;
     try {
       const known = await this.#known(hop.knownHosts);
       const oldSignatures = hop.offer.pubkeyAcceptedAlgorithms.includes('ssh-rsa');
@@ -37,7 +38,7 @@ export class Connections {
         `${describeCredential(hop.login)} as ${hop.account}`,
         hop.name,
         signal,
-        () => connectClient(hop, { credential, known, through: through?.client }, signal),
+        () => connectClient(hop, { credential, known, lookup, through: through?.client }, signal),
       );
       const remarks = connected.old.map(
         (one) => `${hop.name} uses an old algorithm, which the inventory allows it to: ${one}`,
@@ -54,10 +55,10 @@ export class Connections {
   }
 
   /** One connection to each jump host, for all targets behind it, closed when the last of them is. */
-  async #share(chain: readonly [...Hop[], Hop], signal: AbortSignal): Promise<Reached> {
+  async #share(chain: readonly [...Hop[], Hop], lookup: LookupFunction, signal: AbortSignal): Promise<Reached> {
     const key = JSON.stringify(chain.map((hop) => ({ ...hop, name: '' })));
     for (;;) {
-      const shared = this.#jumpHosts.get(key) ?? this.#openShared(key, chain, signal);
+      const shared = this.#jumpHosts.get(key) ?? this.#openShared(key, this.reach(chain, lookup, signal));
       shared.users += 1;
       let released = false;
       const release = (): void => {
@@ -85,8 +86,8 @@ export class Connections {
     }
   }
 
-  #openShared(key: string, chain: readonly [...Hop[], Hop], signal: AbortSignal): Shared {
-    const shared: Shared = { reached: this.reach(chain, signal), users: 0 };
+  #openShared(key: string, reached: Promise<Reached>): Shared {
+    const shared: Shared = { reached, users: 0 };
     this.#jumpHosts.set(key, shared);
     void shared.reached.then(
       ({ client }) => {

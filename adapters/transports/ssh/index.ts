@@ -6,6 +6,7 @@ import {
   TransportFailure,
   type TransportPlugin,
 } from '../../../runner/ports.ts';
+import { passableLookup } from '../../shared/passable-lookup.ts';
 import { type HostConfig, noConfig, readClientConfig } from './client-config.ts';
 import { Connections } from './connections.ts';
 import { route } from './route.ts';
@@ -28,13 +29,14 @@ class SshTransport implements Transport {
     const login = sshAccount.parse(account.settings);
     const lookUp = settings.config === undefined ? () => noConfig : await this.#config(settings.config);
     const hops = route(target, { name: account.name, login }, settings, lookUp);
-    for (const { name, address, taken } of hops)
-      if (!mayPass(authorized, address))
-        throw new TransportFailure(
-          'not-started',
-          `${name} would be reached at ${address}, which is on the never-touch list of the engagement${taken}`,
-        );
-    const reached = await this.#connections.reach(hops, signal);
+    for (const { name, written, address, taken } of hops)
+      for (const place of [written, address])
+        if (!mayPass(authorized, place))
+          throw new TransportFailure(
+            'not-started',
+            `${name} would be reached at ${place}, which is on the never-touch list of the engagement${taken}`,
+          );
+    const reached = await this.#connections.reach(hops, passableLookup(authorized), signal);
     const shell = settings.shell ?? (target.platform === 'windows' ? 'cmd' : 'posix');
     return new SshSession(reached, {
       host: target.id,

@@ -8,6 +8,8 @@ import type { SshAccount, SshSettings } from './settings.ts';
 export type Hop = {
   /** For messages: the target's id, or `jump host 192.0.2.1 of TARGET`. */
   readonly name: string;
+  /** As the inventory or ProxyJump writes it; `address` is what the ssh_config file makes of it. */
+  readonly written: string;
   readonly address: string;
   readonly port: number;
   readonly account: string;
@@ -43,6 +45,7 @@ export function route(
   };
   const last = (): Hop => ({
     name: target.id,
+    written: target.address,
     address: config.hostName ?? target.address,
     port: settings.port ?? config.port ?? usual.port,
     account: account.name,
@@ -56,6 +59,7 @@ export function route(
     return [
       ...settings.jump.map((jump) => ({
         name: `jump host ${jump.address} of ${target.id}`,
+        written: jump.address,
         address: jump.address,
         port: jump.port,
         account: jump.account,
@@ -75,6 +79,7 @@ export function route(
     hops.unshift(
       ...found.map(({ jump, config: own }): Hop => ({
         name: `jump host ${jump.address} of ${target.id}`,
+        written: jump.address,
         address: own.hostName ?? jump.address,
         port: jump.port ?? own.port ?? usual.port,
         account: jump.user ?? own.user ?? account.name,

@@ -9,6 +9,7 @@ import {
   TransportFailure,
   type TransportPlugin,
 } from '../../../runner/ports.ts';
+import { passableLookup } from '../../shared/passable-lookup.ts';
 import { Refusals } from '../../shared/refusals.ts';
 import { openConnection } from './http/connection.ts';
 import type { ConnectionOptions, Login, TlsOptions } from './http/options.ts';
@@ -23,7 +24,8 @@ class WinrmTransport implements Transport {
     this.#deps = deps;
   }
 
-  async connect({ target, account }: AuthorizedTarget, signal: AbortSignal): Promise<Session> {
+  async connect(authorized: AuthorizedTarget, signal: AbortSignal): Promise<Session> {
+    const { target, account } = authorized;
     if (signal.aborted) throw new TransportFailure('aborted', `stopped before connecting to ${target.id}`);
     const settings = winrmSettings.parse(target.transport.settings);
     const accountSettings = winrmAccount.parse(account.settings);
@@ -32,6 +34,7 @@ class WinrmTransport implements Transport {
     const endpoint = { target: target.id, host: target.address, port, tls: settings.tls, path: settings.path };
     const options: ConnectionOptions = {
       endpoint,
+      lookup: passableLookup(authorized),
       login,
       tls: await this.#tls(target.id, account.name, credential, settings, accountSettings),
       channelBinding: settings.channelBinding,

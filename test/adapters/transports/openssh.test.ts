@@ -17,6 +17,7 @@ const never = new AbortController().signal;
 
 type Login = {
   readonly id?: string;
+  readonly address?: string;
   readonly neverTouch?: readonly string[];
   readonly account?: string;
   readonly accountSettings?: unknown;
@@ -26,7 +27,7 @@ type Login = {
 function targetOn(sshd: Sshd, login: Login = {}): ReturnType<typeof authorizedTarget> {
   return authorizedTarget({
     ...(login.id === undefined ? {} : { id: login.id }),
-    address: '127.0.0.1',
+    address: login.address ?? '127.0.0.1',
     kind: 'openssh',
     settings: { port: sshd.port, knownHosts: sshd.knownHosts, ...login.settings },
     ...(login.neverTouch === undefined ? {} : { neverTouch: login.neverTouch }),
@@ -216,6 +217,13 @@ t.test('openssh: against a real sshd', async (t) => {
       const login = { settings: { ...settings, port: 1, jump }, neverTouch: [neverTouch] };
       const message = await failureOf(t, connect(sshd, login), expected === undefined ? 'unreachable' : 'not-started');
       if (expected !== undefined) t.match(message, expected, `${text} ${String(jump)}`);
+    }
+    for (const text of ['HostName localhost\n', 'ProxyJump gw\nHost gw\n  HostName localhost\n']) {
+      await writeFile(config, `Host web-1\n  ${text}`);
+      t.match(
+        await failureOf(t, connect(sshd, { address: 'web-1', settings, neverTouch: ['127.0.0.1/32'] }), 'not-started'),
+        /at 127\.0\.0\.1, which localhost stands for/,
+      );
     }
     await writeFile(config, 'Match exec "sleep 93; true"\n  Port 1\n');
     const hanging = { settings: { ...settings, connectTimeout: '1s' } };

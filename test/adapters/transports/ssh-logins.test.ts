@@ -235,6 +235,17 @@ Host *
       /jump host gw of host-under-test would be reached at 127\.0\.0\.1, which is on the never-touch list/,
     );
 
+    t.match(
+      await failureOf(t, connect(host, { ...login, neverTouch: ['GW'] }), 'not-started'),
+      /would be reached at gw, which is on the never-touch list/,
+      'the name as it is written counts too',
+    );
+    await write(hosts.replaceAll('127.0.0.1', 'localhost'));
+    t.match(
+      await failureOf(t, connect(host, { ...login, neverTouch: ['127.0.0.1'] }), 'not-started'),
+      /at 127\.0\.0\.1, which localhost stands for/,
+    );
+
     await write(hosts.replace(`port ${host.port}`, 'port 1'));
     t.match(
       await failureOf(t, connect(host, login), 'unreachable'),

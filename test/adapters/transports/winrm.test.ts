@@ -126,6 +126,23 @@ t.test('winrm: basic inside TLS, a pinned certificate, and one that is taken uns
   await failureOf(t, open({ port: https, ca: file('cert.pem'), channelBinding: false }), 'login');
 });
 
+t.test('winrm: a name that stands for an address of the never-touch list is not connected to', async (t) => {
+  for (const settings of [{ port: https }, { port: http, tls: false }]) {
+    const named = authorizedTarget({
+      address: 'localhost',
+      kind: 'winrm',
+      settings,
+      account: 'dana',
+      accountSettings: { password: `file:${file('password')}` },
+      neverTouch: ['127.0.0.0/8'],
+    });
+    t.match(
+      await failureOf(t, plugin.open(realDeps).connect(named, never), 'not-started'),
+      /at 127\.0\.0\.1, which localhost stands for and which is on the never-touch list/,
+    );
+  }
+});
+
 t.test('winrm: a refused password is tried once in a run, an account without rights is told apart', async (t) => {
   const wrong = [{ tls: false, port: http }, 'dana', { password: `file:${file('wrong')}` }] as const;
   const one = plugin.open(realDeps);

@@ -1,3 +1,5 @@
+import type { LookupFunction } from 'node:net';
+
 /** Where a listener is. `host`: as in a URL without brackets; also the name that its certificate must carry. */
 export type Endpoint = {
   /** The target's id, for messages. */
@@ -38,6 +40,8 @@ export type TlsOptions = {
 
 export type ConnectionOptions = {
   readonly endpoint: Endpoint;
+  /** How the host's name becomes the addresses to connect to; Node's own when not said. */
+  readonly lookup?: LookupFunction;
   readonly login: Login;
   readonly tls: TlsOptions;
   /** Tie an NTLM login to the TLS certificate (extended protection). False only where a proxy ends TLS; shown in the report. */

@@ -26,9 +26,8 @@ export type Opened = { readonly socket: Socket; readonly tls?: TlsFacts };
 /** A TCP connection, and over https a TLS one whose certificate is what the options ask for. Throws TransportFailure. */
 export async function openSocket(options: ConnectionOptions, where: string, signal: AbortSignal): Promise<Opened> {
   const { host, port, tls } = options.endpoint;
-  const socket = tls
-    ? connectTls({ host, port, ...(await tlsSettings(host, options.tls, where)) })
-    : connectTcp({ host, port });
+  const to = { host, port, ...(options.lookup === undefined ? {} : { lookup: options.lookup }) };
+  const socket = tls ? connectTls({ ...to, ...(await tlsSettings(host, options.tls, where)) }) : connectTcp(to);
   // Every step is a small packet that the other side waits for.
   socket.setNoDelay(true);
   // Whoever waits for the socket gets the error too; between two waits nobody does.
