@@ -6,6 +6,7 @@ import {
   TransportFailure,
   type TransportPlugin,
 } from '../../../runner/ports.ts';
+import { describeReference } from '../../shared/describe-reference.ts';
 import { checkResolved } from '../../shared/passable-lookup.ts';
 import { Refusals } from '../../shared/refusals.ts';
 import { Master } from './master.ts';
@@ -31,7 +32,7 @@ class OpensshTransport implements Transport {
     const agent = given.agent === undefined ? undefined : await this.#agent(given.agent);
     if (account.name.startsWith('-') || target.address.startsWith('-'))
       throw new TransportFailure('not-started', `${target.id}: neither an account nor an address begins with a dash`);
-    const credential = `key ${given.key ?? ''} ${given.certificate ?? ''} agent ${String(given.agent ?? '')} as ${account.name}`;
+    const credential = `key ${given.key ?? ''} ${given.certificate ?? ''} agent ${describeReference(String(given.agent ?? ''))} as ${account.name}`;
     const to = { address: target.address, account: account.name, settings, login, agent };
     const { places, first, byCommand } = await placesOf(to, signal);
     if (byCommand !== undefined && authorized.neverTouch.length > 0)
@@ -76,11 +77,15 @@ class OpensshTransport implements Transport {
         .replace(/\r?\n$/, '');
       if (path !== '') return path;
     } catch (cause) {
-      throw new TransportFailure('login', cause instanceof Error ? cause.message : `${name} cannot be read`, { cause });
+      throw new TransportFailure(
+        'login',
+        cause instanceof Error ? cause.message : `${describeReference(name)} cannot be read`,
+        { cause },
+      );
     }
     throw new TransportFailure(
       'login',
-      `${name} names no agent socket. Is an agent running, and does ssh-add -l list a key?`,
+      `${describeReference(name)} names no agent socket. Is an agent running, and does ssh-add -l list a key?`,
     );
   }
 }

@@ -1,5 +1,6 @@
 import type { BaseAgent, ParsedKey } from 'ssh2';
 import { type Secrets, TransportFailure } from '../../../runner/ports.ts';
+import { describeReference } from '../../shared/describe-reference.ts';
 import { modernAgent, modernKey } from './modern-signatures.ts';
 
 /** What to log in with, whatever the account's name. */
@@ -18,8 +19,10 @@ export type CredentialSettings = {
 
 /** `key file:…`, `password env:…` or `agent env:…`: says which credential it is without saying what it is. */
 export function describeCredential(settings: CredentialSettings): string {
-  if (settings.password !== undefined) return `password ${settings.password}`;
-  return settings.key === undefined ? `agent ${agentReference(settings)}` : `key ${settings.key}`;
+  if (settings.password !== undefined) return `password ${describeReference(settings.password)}`;
+  return settings.key === undefined
+    ? `agent ${describeReference(agentReference(settings))}`
+    : `key ${describeReference(settings.key)}`;
 }
 
 /**
@@ -63,7 +66,7 @@ export class Credentials {
       throw failure(
         settings,
         passphrase !== undefined
-          ? `it cannot be opened with the passphrase ${settings.passphrase ?? ''}`
+          ? `it cannot be opened with the passphrase ${describeReference(settings.passphrase ?? '')}`
           : /passphrase|encrypted/i.test(key.message)
             ? 'it is encrypted. Give the account a passphrase (a reference to it), or use an agent'
             : 'it is not a private key that can be read (OpenSSH or PEM format)',
@@ -81,7 +84,11 @@ export class Credentials {
       return Buffer.from(await this.#secrets.read(reference));
     } catch (cause) {
       // By contract the error names the reference and never the value.
-      throw failure(settings, cause instanceof Error ? cause.message : `${reference} cannot be read`, cause);
+      throw failure(
+        settings,
+        cause instanceof Error ? cause.message : `${describeReference(reference)} cannot be read`,
+        cause,
+      );
     }
   }
 }

@@ -9,6 +9,7 @@ import {
   TransportFailure,
   type TransportPlugin,
 } from '../../../runner/ports.ts';
+import { describeReference } from '../../shared/describe-reference.ts';
 import { passableLookup } from '../../shared/passable-lookup.ts';
 import { Refusals } from '../../shared/refusals.ts';
 import { openConnection } from './http/connection.ts';
@@ -70,14 +71,14 @@ class WinrmTransport implements Transport {
       case 'negotiate':
       case 'basic': {
         if (password === undefined) throw incomplete(target, user, `auth ${auth} needs a password (a reference to it)`);
-        const credential = `password ${password} as ${user}`;
+        const credential = `password ${describeReference(password)} as ${user}`;
         const read = async (): Promise<Uint8Array> =>
           withoutLineEnd(await this.#secret(target, user, password, credential));
         return { login: { kind: auth, user, password: read }, credential };
       }
       case 'certificate':
         if (key === undefined) throw incomplete(target, user, 'auth certificate needs a certificate and its key');
-        return { login: { kind: auth }, credential: `key ${key} as ${user}` };
+        return { login: { kind: auth }, credential: `key ${describeReference(key)} as ${user}` };
       case 'kerberos':
         return { login: { kind: auth, service: servicePrincipal }, credential: `the Kerberos ticket as ${user}` };
     }
@@ -108,7 +109,12 @@ class WinrmTransport implements Transport {
       return await this.#deps.secrets.read(reference);
     } catch (cause) {
       // By contract the error names the reference and never the value.
-      throw incomplete(target, user, cause instanceof Error ? cause.message : `${reference} cannot be read`, cause);
+      throw incomplete(
+        target,
+        user,
+        cause instanceof Error ? cause.message : `${describeReference(reference)} cannot be read`,
+        cause,
+      );
     }
   }
 

@@ -114,6 +114,22 @@ t.test('ssh: logins against a real sshd', async (t) => {
       for (let tries = 0; attempts() === 0 && tries < 200; tries += 1) await sleep(50);
       t.equal(attempts(), 1, 'the server saw one attempt');
     }
+    const told = { ...realDeps, secrets: { read: () => Promise.resolve(Buffer.from('tr0ub4dor&3')) } };
+    const spoken = plugin.open(told);
+    const byCommand = { accountSettings: { password: 'exec:vault read -token=hunter2 esxi' } };
+    for (const expected of [/refused the login as user with password exec:… \(sha256 [\da-f]{8}\)/, /refused before/]) {
+      const message = await failureOf(t, connect(keyboard, byCommand, spoken), 'login');
+      t.match(message, expected);
+      t.notMatch(message, /vault|hunter2/, 'what the command is stays with the inventory');
+    }
+    const another = { accountSettings: { password: 'exec:vault read -token=hunter2 other' } };
+    t.match(await failureOf(t, connect(keyboard, another, spoken), 'login'), /refused the login/, 'another command');
+    for (const unreadable of [
+      { key: 'exec:vault hunter2' },
+      { key: `file:${keyboard.key}`, passphrase: 'exec:vault hunter2' },
+    ])
+      t.notMatch(await failureOf(t, connect(keyboard, { accountSettings: unreadable }, spoken), 'login'), /hunter2/);
+
     await writeFile(join(keyboard.folder, 'empty'), '\n');
     t.match(
       await failureOf(t, connect(plain, { accountSettings: { password: `file:${keyboard.folder}/empty` } }), 'login'),

@@ -149,6 +149,13 @@ t.test('winrm: a refused password is tried once in a run, an account without rig
   const attempts = await Promise.all([1, 2, 3].map(() => failureOf(t, one.connect(target(...wrong), never), 'login')));
   t.equal(attempts.filter((message) => message.includes('not tried again in this run')).length, 2);
   t.notMatch(attempts.join(), 'tr0ub4dor');
+  const spoken = plugin.open({ ...realDeps, secrets: { read: () => Promise.resolve(Buffer.from('tr0ub4dor&3')) } });
+  const byCommand = target({ tls: false, port: http }, 'dana', { password: 'exec:vault read -token=hunter2 esxi' });
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    const message = await failureOf(t, spoken.connect(byCommand, never), 'login');
+    if (attempt > 0) t.match(message, /password exec:… \(sha256 [\da-f]{8}\) as dana was refused before/);
+    t.notMatch(message, /vault|hunter2/);
+  }
   await using session = await one.connect(target({ tls: false, port: http }), never);
   t.ok(session, 'the good one of the same account is not affected');
   t.match(await failureOf(t, open({ tls: false, port: http }, 'nobody'), 'login'), /Remote Management Users/);
