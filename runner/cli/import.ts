@@ -1,14 +1,14 @@
-import { open, readFile, rename } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
-import { type ImportedTarget, importTargets } from '../load/import-targets.ts';
+import { importTargets } from '../load/import-targets.ts';
 import { loadInventory } from '../load/inventory.ts';
 import { loadMapping } from '../load/mapping.ts';
 import { visible } from '../load/problem.ts';
 import { type Reconciliation, reconcile } from '../load/reconcile.ts';
 import { readTable } from '../load/table.ts';
-import { importHeader, targetsText } from '../load/targets-text.ts';
-import { type App, BadInput, Exit, exitCodes } from './app.ts';
+import { targetsText } from '../load/targets-text.ts';
+import { type App, BadInput, exitCodes } from './app.ts';
 import { say, sayJson, tell } from './print.ts';
+import { writeTargetsFile } from './targets-file.ts';
 
 export type ImportOptions = {
   readonly inventory: string;
@@ -36,7 +36,8 @@ export async function importFile(app: App, file: string, options: ImportOptions)
   if (wrong.length > 0) throw new BadInput(wrong);
   const inventory = await loadInventory(options.inventory, app.plugins);
   const difference = inventory.is === 'loaded' ? reconcile(imported.targets, inventory.value.targets) : undefined;
-  if (options.into !== undefined) await write(options.into, file, options.map, imported.targets);
+  if (options.into !== undefined)
+    await writeTargetsFile(options.into, targetsText(basename(file), basename(options.map), imported.targets));
   const { targets, skipped } = imported;
   if (options.json === true)
     sayJson(app, {
@@ -78,27 +79,4 @@ function listLines(list: Reconciliation, inventory: string): readonly string[] {
     ),
     `The same in both: ${same}`,
   ];
-}
-
-async function write(into: string, file: string, map: string, targets: readonly ImportedTarget[]): Promise<void> {
-  const before = await readFile(into, 'utf8').catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  });
-  if (before !== undefined && before !== '' && !before.startsWith(importHeader))
-    throw new Exit(
-      exitCodes.refused,
-      `Refused: ${into} was not written by detproof import. Name another file, or remove it.`,
-    );
-  const text = targetsText(basename(file), basename(map), targets);
-  // Whole or not at all: a run that begins meanwhile reads the old one.
-  const draft = `${into}.${process.pid}.new`;
-  const handle = await open(draft, 'wx', 0o600);
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(draft, into);
 }

@@ -1,5 +1,14 @@
-import { spawn } from 'node:child_process';
-import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Plan } from '../../runner/domain/plan.ts';
@@ -72,6 +81,39 @@ t.test('import: writes targets that the inventory includes, and says what differ
   t.match(over.stderr, /was not written by detproof import/);
   const changed = await desk.detproof(['import', 'hosts.csv', '--map', 'map.yaml']);
   t.match(changed.stdout, /not in the file: 8[^]*h0 {2}address: file "127\.0\.0\.99", inventory "127\.0\.0\.10"/);
+});
+
+t.test('import: --into writes through a link, and refuses what is no regular file with what to do', async (t) => {
+  using desk = await withFile();
+  const at = (name: string): string => join(desk.folder, name);
+  const into = (name: string): ReturnType<Desk['detproof']> =>
+    desk.detproof(['import', 'hosts.csv', '--map', 'map.yaml', '--into', name]);
+  const written = readFileSync(at('targets.yaml'), 'utf8');
+  mkdirSync(at('real'));
+  writeFileSync(at('real/cmdb.yaml'), '');
+  symlinkSync('real/cmdb.yaml', at('link.yaml'));
+  t.equal((await into('link.yaml')).exitCode, 0);
+  t.ok(lstatSync(at('link.yaml')).isSymbolicLink(), 'the link stays');
+  t.equal(readFileSync(at('real/cmdb.yaml'), 'utf8'), written);
+  t.same(readdirSync(at('real')), ['cmdb.yaml']);
+
+  execFileSync('mkfifo', [at('pipe')]);
+  symlinkSync('pipe', at('to-pipe'));
+  symlinkSync('nowhere', at('lost'));
+  const table: readonly (readonly [name: string, message: RegExp])[] = [
+    ['pipe', /^pipe is no regular file\. Name a file with --into/],
+    ['to-pipe', /^to-pipe is no regular file/],
+    ['lost', /^lost is a link that leads nowhere\. Remove it/],
+    ['real', /^real is a folder\. Name a file in it, as --into real\/targets\.yaml/],
+    ['absent/a.yaml', /^absent\/a\.yaml cannot be made: there is no folder absent\. Make it/],
+    ['hosts.csv/a.yaml', /^hosts\.csv\/a\.yaml cannot be made: there is no folder hosts\.csv/],
+  ];
+  const before = readdirSync(desk.folder);
+  for (const [name, message] of table) t.match(await into(name), { exitCode: 2, stdout: '', stderr: message }, name);
+  const long = 'x'.repeat(250);
+  t.match(await into(long), { exitCode: 4, stderr: /^Refused: x+ cannot be written \(ENAMETOOLONG\)\. Name another/ });
+  t.ok(lstatSync(at('pipe')).isFIFO());
+  t.same(readdirSync(desk.folder), before, 'no draft stays');
 });
 
 t.test('plan: a sample is chosen by its seed and recorded, and each owner gets a page', async (t) => {
