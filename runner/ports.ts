@@ -150,7 +150,7 @@ export interface RunStore {
   open(id: string | undefined): Promise<OpenRun>;
   /** Looks at a run without holding it. */
   read(id: string | undefined): Promise<KeptRun>;
-  /** Ids of all runs, oldest first. */
+  /** Ids of all runs, oldest first. Throws `RunsUnread` when they could not be looked up. */
   list(): Promise<readonly string[]>;
   /** Asks the process that holds the run to stop. Returns its process id, or undefined when nobody holds it. */
   askToStop(id: string | undefined): Promise<{ readonly id: string; readonly holder: number | undefined }>;

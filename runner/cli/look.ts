@@ -47,11 +47,18 @@ export async function stop(app: App, id: string | undefined, options: LookOption
   return 0;
 }
 
-/** `whose`: which run, host, scenario and operator a marker belongs to, and how to stop it. For a SOC analyst. */
+/**
+ * `whose`: which run, host, scenario and operator a marker belongs to, and how to stop it. For a SOC analyst. That no run has it is
+ * said only when all could be read; otherwise exit code 3.
+ */
 export async function whose(app: App, marker: string, options: LookOptions): Promise<number> {
   const runs = app.runs(options.out);
   const unread: string[] = [];
-  for (const id of (await runs.list()).toReversed()) {
+  const ids = await runs.list().catch((error: unknown) => {
+    if (!(error instanceof Error) || error.name !== 'RunsUnread') throw error;
+    throw new Exit(exitCodes.inconclusive, `${error.message} ${nothingToSay(marker)}`);
+  });
+  for (const id of ids.toReversed()) {
     const kept = await runs.read(id).catch(() => undefined);
     if (kept === undefined) unread.push(id);
     const intent = kept?.records.find((record) => record.type === 'intent' && record.data.marker === marker);
@@ -79,13 +86,22 @@ export async function whose(app: App, marker: string, options: LookOptions): Pro
     else for (const line of columns(Object.entries(told))) say(app, line);
     return 0;
   }
+  if (unread.length > 0)
+    throw new Exit(
+      exitCodes.inconclusive,
+      [
+        `No run in ${options.out}/runs that could be read has the marker ${marker}.`,
+        `These could not be read, and one of them may have it: ${unread.join(', ')}. ${nothingToSay(marker)}`,
+      ].join('\n'),
+    );
   throw new Exit(
     exitCodes.badInput,
-    [
-      `No run in ${options.out}/runs has the marker ${marker}. If it was seen in an alert, it is not from here: treat it as real.`,
-      ...(unread.length === 0 ? [] : [`These could not be read, and one of them may have it: ${unread.join(', ')}.`]),
-    ].join('\n'),
+    `No run in ${options.out}/runs has the marker ${marker}. If it was seen in an alert, it is not from here: treat it as real.`,
   );
+}
+
+function nothingToSay(marker: string): string {
+  return `Nothing can be said of the marker ${marker}: it may be from here, and it may not.`;
 }
 
 function stateOf(records: readonly RecordLine[], execution: string): string {

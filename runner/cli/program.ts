@@ -54,6 +54,7 @@ function explain(app: App, error: unknown, json: boolean): number {
   // What the file system, a plug-in or the journal says is for people too; the stack is for whoever asks for it.
   tell(app, error instanceof Error ? `Error: ${error.message}` : String(error));
   if (process.env['DETPROOF_DEBUG'] !== undefined && error instanceof Error) tell(app, error.stack ?? '');
+  if (error instanceof Error && error.name === 'RunsUnread') return exitCodes.inconclusive;
   return error instanceof Error && badRuns.has(error.name) ? exitCodes.badInput : exitCodes.refused;
 }
 

@@ -43,6 +43,11 @@ export class UnknownRun extends Error {
   override readonly name = 'UnknownRun';
 }
 
+/** Which runs there are could not be looked up, which is not the same as that there are none. */
+class RunsUnread extends Error {
+  override readonly name = 'RunsUnread';
+}
+
 export function runFolder(out: string, id: string): RunFolder {
   const path = join(out, 'runs', id);
   return {
@@ -135,14 +140,26 @@ export async function setLatest(out: string, id: string): Promise<void> {
 /** The run that `id` names; without an id the newest. Throws {@link UnknownRun}. */
 export async function findRun(out: string, id: string | undefined): Promise<RunFolder> {
   const wanted = id ?? (await readlink(join(out, 'latest')).catch(() => undefined))?.split('/').at(-1);
-  const known = await listRuns(out);
+  const known = await listRuns(out).catch((error: unknown) => {
+    throw error instanceof RunsUnread ? new UnknownRun(error.message) : error;
+  });
   if (wanted !== undefined && known.includes(wanted)) return runFolder(out, wanted);
   const list = known.length === 0 ? 'there are none yet' : `known: ${known.slice(-5).join(', ')}`;
   throw new UnknownRun(`${wanted === undefined ? 'No run' : `No run ${wanted}`} in ${join(out, 'runs')}; ${list}.`);
 }
 
+/** There are none only where `out` is there and holds no `runs`. Throws {@link RunsUnread} for all else that cannot be read. */
 export async function listRuns(out: string): Promise<readonly string[]> {
-  return (await readdir(join(out, 'runs')).catch(() => [])).sort();
+  const runs = join(out, 'runs');
+  try {
+    return (await readdir(runs)).sort();
+  } catch (error) {
+    const isThere = code(error) === 'ENOENT' ? await stat(out).catch(() => undefined) : undefined;
+    if (isThere?.isDirectory() === true) return [];
+    throw new RunsUnread(
+      `${runs} cannot be read (${code(error)}), so it is not known which runs there are. Name the folder that runs are kept in with --out, and make it readable.`,
+    );
+  }
 }
 
 /** Holds a run for this process. Throws {@link FolderRefused} while another living process holds it. */

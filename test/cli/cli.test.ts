@@ -61,10 +61,10 @@ t.test('bad input: unknown verbs, options, words and files are one message, exit
     [['list', '-i', 'absent.yaml'], /absent\.yaml:1:1 {2}FILE_UNREADABLE/],
     [['plan', '-s', 'linux/absent'], /"linux\/absent" matches nothing/],
     [['plan', '-t', 'absent'], /matches nothing\n {2}hint: {2}known: here/],
-    [['whose', 'abcdefghijklmnopqrstuvwx'], /No run in out\/runs has the marker.*treat it as real/],
-    [['report'], /No run in .*\/out\/runs; there are none yet/],
-    [['observe', 'absent'], /No run absent in .*; there are none yet/],
-    [['stop'], /there are none yet/],
+    [['whose', 'abcdefghijklmnopqrstuvwx', '-o', '.'], /No run in \.\/runs has the marker.*treat it as real/],
+    [['report', '-o', '.'], /No run in .*\/runs; there are none yet/],
+    [['observe', 'absent', '-o', '.'], /No run absent in .*; there are none yet/],
+    [['stop'], /\/out\/runs cannot be read \(ENOENT\), so it is not known which runs there are\. Name the folder/],
   ];
   for (const [args, message] of table) {
     const { exitCode, stdout, stderr } = await desk.detproof(args);
@@ -74,6 +74,26 @@ t.test('bad input: unknown verbs, options, words and files are one message, exit
     t.equal(stdout, '', args.join(' '));
   }
   t.notOk(existsSync(desk.out), 'nothing was made');
+});
+
+t.test('whose and list runs: runs that cannot be read are not taken for none, exit code 3', async (t) => {
+  using desk = new Desk();
+  const marker = 'abcdefghijklmnopqrstuvwx';
+  mkdirSync(join(desk.folder, 'kept'));
+  writeFileSync(join(desk.folder, 'kept/runs'), '');
+  writeFileSync(join(desk.folder, 'file'), '');
+  for (const [out, code] of [
+    ['kept', 'ENOTDIR'],
+    ['file', 'ENOTDIR'],
+    ['absent', 'ENOENT'],
+  ] as const) {
+    const whose = await desk.detproof(['whose', marker, '-o', out]);
+    t.match(whose, { exitCode: 3, stdout: '' }, out);
+    t.match(whose.stderr, new RegExp(`/${out}/runs cannot be read \\(${code}\\).* Nothing can be said of the marker`));
+    t.notMatch(whose.stderr, /treat it as real/, out);
+    const runs = await desk.detproof(['list', 'runs', '-o', out]);
+    t.match(runs, { exitCode: 3, stdout: '', stderr: /cannot be read .*not known which runs there are/ }, out);
+  }
 });
 
 t.test('lint: all problems of all files at once, each with its place and what to do', async (t) => {
@@ -148,6 +168,7 @@ t.test('plan, list and doctor: for people and for machines, and they touch nothi
   using desk = new Desk();
   desk.inventory('inventory.yaml');
   desk.emptySiem();
+  mkdirSync(desk.out);
   const people = await desk.detproof(['plan', '-s', hidden]);
   t.equal(people.exitCode, 0);
   t.match(people.stdout, /^Plan under engagement tests: 1 scenario/);
@@ -378,8 +399,13 @@ t.test(
       exitCode: 2,
       stderr: /journal\.jsonl:\d+ {2}does not carry the hash/,
     });
-    const { stderr } = await elsewhere.detproof(['whose', 'abcdefghijklmnopqrstuvwx']);
-    t.match(stderr, new RegExp(`could not be read, and one of them may have it: ${runId}`));
+    const unread = await elsewhere.detproof(['whose', 'abcdefghijklmnopqrstuvwx']);
+    t.equal(unread.exitCode, 3);
+    t.match(
+      unread.stderr,
+      new RegExp(`could not be read, and one of them may have it: ${runId}\\. Nothing can be said`),
+    );
+    t.notMatch(unread.stderr, /treat it as real/);
   },
 );
 

@@ -410,6 +410,7 @@ t.test('runs: made, held, read, listed, taken up again; latest is a link to the 
   const out = folderOf(t);
   const store = storeOf(out);
   t.same(await store.list(), []);
+  await t.rejects(storeOf(join(out, 'absent')).list(), { name: 'RunsUnread', message: /cannot be read \(ENOENT\)/ });
   await t.rejects(store.read(undefined), { name: 'UnknownRun', message: /No run in .*; there are none yet/ });
   for (const id of ['20261124t020000-a', '20261124t030000-b']) {
     await using run = await store.create(id);
