@@ -1,6 +1,7 @@
 import type { Inventory, Target } from '../domain/inventory.ts';
 import { limited } from '../pipeline/limit.ts';
 import { lookAt, type Looked } from '../pipeline/look-at.ts';
+import { wavesOf } from '../pipeline/waves.ts';
 import type { Transport } from '../ports.ts';
 import { type App, Exit, exitCodes } from './app.ts';
 import { type InterruptTexts, listenForInterrupts } from './interrupts.ts';
@@ -20,7 +21,8 @@ export function withoutEvidence(app: App, inventory: Inventory, inventoryFile: s
 }
 
 /**
- * Looks at every account of these targets, as many hosts at a time as the inventory allows. Ctrl-C ends what runs there and the
+ * Looks at every account of these targets, in groups within all limits of the inventory, as a run goes: a login loads a jump host or
+ * a directory as much as an execution does. A small first wave is for what changes a host, and so not for this. Ctrl-C ends what runs there and the
  * connections, and then throws {@link Exit} with code 130.
  */
 export async function lookAtTargets(
@@ -36,7 +38,7 @@ export async function lookAtTargets(
     tell(app, line);
   }, interruptedLook);
   const signal = interrupts.interrupt;
-  await limited(inventory.limits.hosts, targets, async (target) => {
+  const lookAtAll = async (target: Target): Promise<void> => {
     for (const account of target.accounts) {
       if (signal.aborted) return;
       const looked = await lookAt(target, account, {
@@ -48,7 +50,8 @@ export async function lookAtTargets(
       all.push(looked);
       told(looked);
     }
-  });
+  };
+  for (const group of wavesOf({ limits: inventory.limits }, targets)) await limited(group.length, group, lookAtAll);
   if (signal.aborted) throw new Exit(exitCodes.interrupted, 'Not all targets were looked at; nothing was put on them.');
   const place = ({ target, account }: Looked): string => `${target.id} ${account.name}`;
   return all.sort((a, b) => (place(a) < place(b) ? -1 : 1));

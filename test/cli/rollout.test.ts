@@ -10,8 +10,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as tick } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import type { App } from '../../runner/cli/app.ts';
+import { lookAtTargets } from '../../runner/cli/look-at-targets.ts';
 import type { Plan } from '../../runner/domain/plan.ts';
+import type { Limits } from '../../runner/domain/rollout.ts';
+import { TransportFailure } from '../../runner/ports.ts';
+import { Site } from '../fakes/site.ts';
 import { requirement } from '../require.ts';
 import { Desk } from './desk.ts';
 
@@ -181,3 +187,36 @@ t.test(
     t.same(desk.leftInHome, []);
   },
 );
+
+t.test('doctor and discover: hosts are looked at within every limit of the inventory', async (t) => {
+  const of = { jumpHosts: ['j1'], role: 'web', zone: 'core' };
+  const site = new Site({ a: of, b: of, c: of, d: { role: 'db', zone: 'dmz' } });
+  const all = { text: 'id=*', condition: { is: 'one-of' as const, field: 'id', patterns: ['*'] as [string] } };
+  const table: readonly (readonly [limits: Partial<Limits>, most: number])[] = [
+    [{}, 4],
+    [{ hosts: 3 }, 3],
+    [{ perZone: 1 }, 2],
+    [{ perRole: 2 }, 3],
+    [{ perJumpHost: 1 }, 2],
+    [{ caps: [{ targets: all, hosts: 1 }] }, 1],
+  ];
+  for (const [limits, expected] of table) {
+    let open = 0;
+    let most = 0;
+    const connect = async (): Promise<never> => {
+      open += 1;
+      most = Math.max(most, open);
+      for (let turn = 0; turn < 5; turn += 1) await tick();
+      open -= 1;
+      throw new TransportFailure('unreachable', 'nobody is there');
+    };
+    const app = { clock: site.clock, transports: () => () => ({ connect }), pluginDeps: () => undefined };
+    const inventory = { ...site.inventory, limits: { hosts: 9, perZone: 9, ...limits }, waves: { first: 1 } };
+    const looks = await lookAtTargets(app as unknown as App, inventory, 'inventory.yaml', inventory.targets);
+    t.same(
+      looks.map(({ target, trouble }) => `${target.id} ${trouble?.class ?? ''}`),
+      ['a unreachable', 'b unreachable', 'c unreachable', 'd unreachable'],
+    );
+    t.equal(most, expected, JSON.stringify(limits));
+  }
+});
