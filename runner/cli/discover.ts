@@ -5,7 +5,7 @@ import { visible } from '../load/problem.ts';
 import { type App, exitCodes } from './app.ts';
 import { csv } from './csv.ts';
 import { lookAtTargets } from './look-at-targets.ts';
-import { type Choice, choose, loadMaterial } from './material.ts';
+import { type Choice, chosenTargets, loadMaterial } from './material.ts';
 import { columns, say, sayJson, tell } from './print.ts';
 
 export type DiscoverOptions = Choice & {
@@ -21,7 +21,7 @@ export type DiscoverOptions = Choice & {
  */
 export async function discover(app: App, options: DiscoverOptions): Promise<number> {
   const material = await loadMaterial(app, options);
-  const { targets } = choose(material, options, '');
+  const targets = chosenTargets(material, options);
   const looks = await lookAtTargets(app, material.inventory, options.inventory, targets, (looked) => {
     if (options.json !== true && options.csv !== true) tell(app, progress(looked));
   });

@@ -8,7 +8,7 @@ import { visible } from '../load/problem.ts';
 import type { SiemAdapter } from '../ports.ts';
 import { type App, BadInput, type Check, exitCodes } from './app.ts';
 import { lookAtTargets, withoutEvidence } from './look-at-targets.ts';
-import { type Choice, choose, loadMaterial, type Material } from './material.ts';
+import { type Choice, chosenTargets, loadMaterial, type Material } from './material.ts';
 import { columns, say, sayJson } from './print.ts';
 
 export type DoctorOptions = Choice & {
@@ -48,7 +48,7 @@ export async function doctor(app: App, options: DoctorOptions): Promise<number> 
     const adapters = app.siems(inventory, withoutEvidence(app, inventory, options.inventory));
     for (const [id, adapter] of adapters) checks.push(...(await siemChecks(app, id, adapter, inventory, scenarios)));
     if (options.hosts) {
-      const { targets } = choose(material, options, '');
+      const targets = chosenTargets(material, options);
       for (const looked of await lookAtTargets(app, inventory, options.inventory, targets))
         checks.push(...targetChecks(looked, scenarios));
     }

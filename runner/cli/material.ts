@@ -96,6 +96,11 @@ export function choose(
   };
 }
 
+/** The targets to look at: all that the user's expression means. A sample is for what is executed, and would hide the others here. */
+export function chosenTargets(material: Material, { targets }: Choice): readonly Target[] {
+  return choose(material, { sample: 'all', ...(targets !== undefined && { targets }) }, '').targets;
+}
+
 /** Folder that relative paths of an inventory are relative to. */
 export function folderOf(inventoryFile: string): string {
   return dirname(resolve(inventoryFile));

@@ -220,3 +220,16 @@ t.test('doctor and discover: hosts are looked at within every limit of the inven
     t.equal(most, expected, JSON.stringify(limits));
   }
 });
+
+t.test('doctor and discover: the sample of the inventory leaves out no host', async (t) => {
+  using desk = await withFile();
+  desk.emptySiem();
+  const inventory = join(desk.folder, 'inventory.yaml');
+  writeFileSync(inventory, `${readFileSync(inventory, 'utf8')}sample: { perRoleAndZone: 1 }\n`);
+  const checks = JSON.parse((await desk.detproof(['doctor', '--json'])).stdout) as readonly { readonly what: string }[];
+  t.same(
+    checks.flatMap(({ what }) => /^(\w+)\/.*, reached$/.exec(what)?.[1] ?? []),
+    ['h0', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'h7', 'here'],
+  );
+  t.match((await desk.detproof(['discover', '-t', 'role=web'])).stdout, /interpreters on \d of 4 targets/);
+});
