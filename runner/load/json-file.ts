@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { readBytes, refuse, type SourceFile, type SourceRead } from './source-file.ts';
 import { readYaml } from './yaml-file.ts';
 
-/** Up to here a broken file is parsed a second time to say where in it the problem is. */
-const maxLocatedBytes = 1_048_576;
+/** Up to here a file with problems is parsed a second time to say where they are: a second and 100 MB of memory for each MiB. */
+const maxLocatedBytes = 4_194_304;
 
 /** Reads one JSON file of at most `maxBytes`. Never throws for what a file can hold. */
 export async function readJsonFile(file: string, maxBytes: number): Promise<SourceRead> {
@@ -29,9 +29,9 @@ export function readJson(bytes: Uint8Array, file: string): SourceRead {
     return { problems: problems.map((problem) => ({ ...problem, ...at })) };
   }
   // JSON is YAML with other rules for a few escapes; where the two disagree there is no place, but still a problem.
-  let located: SourceFile | undefined;
+  let located: { readonly source?: SourceFile } | undefined;
   const locate = (): SourceFile | undefined =>
-    (located ??= bytes.length > maxLocatedBytes ? undefined : readYaml(bytes, file).source);
+    (located ??= bytes.length > maxLocatedBytes ? {} : readYaml(bytes, file)).source;
   const start = { line: 1, col: 1 };
   return {
     problems: [],

@@ -3,7 +3,6 @@ import { isRecord, valueAt } from './check.ts';
 import { readJson } from './json-file.ts';
 import type { Problem } from './problem.ts';
 import { type Path, type Position, readBytes, refuse } from './source-file.ts';
-import { readYaml } from './yaml-file.ts';
 
 /** One value of a row, and where it was written. */
 export type Cell = { readonly value: unknown; readonly at: Position };
@@ -141,15 +140,14 @@ function readJsonTable(bytes: Uint8Array, file: string, list: string | undefined
   const { source, problems } = readJson(bytes, file);
   if (source === undefined) return { problems };
   const base: Path = list === undefined ? [] : list.split('.');
-  // JSON is YAML: its parser knows the places, and is asked only when there is something to say about one.
-  let located: ReturnType<typeof readYaml>['source'];
-  const at = (path: Path): Position => (located ??= readYaml(bytes, file).source)?.at(path) ?? { line: 1, col: 1 };
+  const { at } = source;
   const hosts = valueAt(source.value, base);
-  const where = { file, ...at(base) };
   if (!Array.isArray(hosts)) {
     const hint = 'name the list of hosts in the mapping: list: KEY, or KEY.KEY';
     return {
-      problems: [{ ...where, code: 'JSON_NO_LIST', found: `no list at ${list ?? 'the top of the file'}`, hint }],
+      problems: [
+        { file, ...at(base), code: 'JSON_NO_LIST', found: `no list at ${list ?? 'the top of the file'}`, hint },
+      ],
     };
   }
   const wrong = hosts.flatMap((host, index): Problem[] =>

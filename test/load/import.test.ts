@@ -129,6 +129,30 @@ t.test('import: JSON has the same rules, with keys within keys and lists as they
   t.same(where(none.problems), ['hosts.json 1:1 JSON_NO_LIST']);
 });
 
+t.test('import: JSON is parsed a second time for the places of its problems, and never once for each', async (t) => {
+  const mapping = `format: json\n${mappingText}`;
+  const host = { hostname: 'A', fqdn: 'a.x', ip: '192.0.2.1', os: 'BSD', owner: 'DBA', tier: 1, net: 'core' };
+  const hosts = Array.from({ length: 50 }, (_, n) => ({ ...host, hostname: `a${n}` }));
+  const table: readonly (readonly [what: string, hosts: readonly object[], decoded: number, firstAt: string])[] = [
+    ['places that are known', hosts, 2, '6:9'],
+    ['an empty key, which YAML does not have', [{ ...host, '': 1 }, ...hosts], 2, '1:1'],
+    ['a file that would take long to parse', [{ ...host, more: 'x'.repeat(4_194_304) }, ...hosts], 1, '1:1'],
+  ];
+  for (const [what, all, expected, firstAt] of table) {
+    const folder = t.testdir({ 'hosts.json': JSON.stringify(all, null, 1), 'map.yaml': mapping });
+    const read = await loadMapping(join(folder, 'map.yaml'));
+    if (read.is === 'refused') throw new Error('the mapping is not valid');
+    const decode = Reflect.get(TextDecoder.prototype, 'decode') as (bytes?: Uint8Array) => string;
+    const decoded = t.capture(TextDecoder.prototype, 'decode', decode);
+    const { table: rows } = await readTable(join(folder, 'hosts.json'), { format: 'json', delimiter: ',' });
+    const problems = rows === undefined ? [] : importTargets(rows, read.value, plugins).problems;
+    decoded.restore();
+    t.equal(decoded().length, expected, what);
+    t.equal(problems.filter(({ code }) => code === 'IMPORT_UNMAPPED').length, all.length, what);
+    t.equal(where(problems.slice(0, 1))[0], `hosts.json ${firstAt} IMPORT_UNMAPPED`, what);
+  }
+});
+
 t.test('import: every problem of the file is told at once, at its cell, and one of the mapping once', async (t) => {
   const data = edited(
     edited(edited(csvText, 'Red Hat 9.4', 'Solaris'), 'web01.example.com', ''),
