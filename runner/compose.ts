@@ -6,7 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { zipSync, zlibSync } from 'fflate';
 import { labControl } from '../lab/control.ts';
-import { ownerTemplates, renderOwnerPages } from '../reports/owners/page.ts';
+import { ownersMark, ownerTemplates, renderOwnerPages } from '../reports/owners/page.ts';
 import { renderSummary } from '../reports/terminal.ts';
 import type { App } from './cli/app.ts';
 import { readExecutable } from './store/executable.ts';
@@ -69,7 +69,7 @@ export async function compose(): Promise<App> {
         pages,
         new Map(ownerTemplates.map((name) => [name, readFileSync(join(project, 'reports', name), 'utf8')])),
       ),
-    writeFiles: (folder, files) => writeFiles(resolve(folder), files),
+    writeFiles: (folder, files) => writeFiles(resolve(folder), files, ownersMark),
     library: join(project, 'scenarios'),
     runs: (out) => runsIn(resolve(out), { clock, redactor }),
     pluginDeps: (inventory, folder, keep) => {

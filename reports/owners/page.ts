@@ -8,6 +8,9 @@ import { platformWords } from '../shared/words.ts';
 /** Names of the files beside this one that {@link renderOwnerPages} is given the text of. */
 export const ownerTemplates = ['owners/page.mustache', 'owners/index.mustache', 'owners/owners.css'] as const;
 
+/** Stands at the head of every page: how a file is told that an earlier plan wrote. */
+export const ownersMark = '<meta name="generator" content="detproof" />';
+
 type Templates = ReadonlyMap<string, string>;
 
 /** A page for each owner, and an index of them: HTML without anything from elsewhere. Pure: the same pages give the same bytes. */

@@ -30,7 +30,10 @@ export interface App {
   readonly summary: (run: RunReport) => string;
   /** A page for each owner of a planned host. */
   readonly ownerPages: (pages: readonly OwnerPage[]) => readonly OutputFile[];
-  /** Into a folder, which is made when it is not there. Throws what says that it cannot be written. */
+  /**
+   * Owners' pages into a folder, which is made when it is not there. Throws what says that it cannot be written, or that a file of
+   * somebody else would be written over.
+   */
   readonly writeFiles: (folder: string, files: readonly OutputFile[]) => Promise<void>;
   /** Folder of the scenario library that comes with detproof. */
   readonly library: string;

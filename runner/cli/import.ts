@@ -34,6 +34,11 @@ export async function importFile(app: App, file: string, options: ImportOptions)
     (a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0) || a.line - b.line || a.col - b.col,
   );
   if (wrong.length > 0) throw new BadInput(wrong);
+  if (options.into !== undefined && imported.targets.length === 0) {
+    const found = imported.skipped === 0 ? 'no host' : `no host but the ${imported.skipped} that the mapping skips`;
+    const hint = `nothing was written to ${options.into}; is it the right file? without --into it is only compared`;
+    throw new BadInput([{ file, line: 1, col: 1, code: 'IMPORT_NO_HOST', found, hint }]);
+  }
   const inventory = await loadInventory(options.inventory, app.plugins);
   const difference = inventory.is === 'loaded' ? reconcile(imported.targets, inventory.value.targets) : undefined;
   if (options.into !== undefined)

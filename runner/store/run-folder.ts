@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import {
   access,
+  lstat,
   mkdir,
   open,
   readdir,
@@ -119,14 +120,42 @@ export async function checkWritable(out: string): Promise<void> {
     );
 }
 
-/** Writes files into a folder, which is made when it is not there. Throws {@link FolderRefused}. */
-export async function writeFiles(folder: string, files: readonly OutputFile[]): Promise<void> {
+/**
+ * Writes files, each whole or not at all, into a folder, which is made when it is not there. Throws {@link FolderRefused}, before
+ * anything is written where a file stands in the way whose beginning does not hold `mark`: that one is somebody else's.
+ */
+export async function writeFiles(folder: string, files: readonly OutputFile[], mark: string): Promise<void> {
   try {
     await makeFolder(folder);
-    for (const { path, text } of files) await writeFile(join(folder, path), text);
+    for (const { path } of files)
+      if (!(await isOurs(join(folder, path), mark)))
+        throw new FolderRefused(
+          `${join(folder, path)} was not written by detproof. Choose another folder, or move it away.`,
+        );
+    for (const { path, text } of files) {
+      const draft = join(folder, `${path}.${process.pid}.new`);
+      try {
+        await writeFile(draft, text, { flag: 'wx', flush: true });
+        await rename(draft, join(folder, path));
+      } catch (error) {
+        await rm(draft, { force: true });
+        throw error;
+      }
+    }
   } catch (error) {
+    if (error instanceof FolderRefused) throw error;
     throw new FolderRefused(`${folder} cannot be written (${code(error)}). Choose another folder.`);
   }
+}
+
+/** True also where nothing is. A link is nobody's page, and what it leads to might be anything. */
+async function isOurs(path: string, mark: string): Promise<boolean> {
+  const found = await lstat(path).catch((error: unknown) => {
+    if (code(error) === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (found === undefined) return true;
+  return found.isFile() && (await readFile(path, 'utf8')).slice(0, 1024).includes(mark);
 }
 
 /** Points `out/latest` at a run. */

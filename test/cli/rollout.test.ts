@@ -89,6 +89,26 @@ t.test('import: writes targets that the inventory includes, and says what differ
   t.match(changed.stdout, /not in the file: 8[^]*h0 {2}address: file "127\.0\.0\.99", inventory "127\.0\.0\.10"/);
 });
 
+t.test('import: a file without hosts does not replace those of before', async (t) => {
+  using desk = await withFile();
+  const written = readFileSync(join(desk.folder, 'targets.yaml'), 'utf8');
+  const imported = (text: string, map: string): ReturnType<Desk['detproof']> => {
+    writeFileSync(join(desk.folder, 'hosts.csv'), text);
+    writeFileSync(join(desk.folder, 'map.yaml'), map);
+    return desk.detproof(['import', 'hosts.csv', '--map', 'map.yaml', '--into', 'targets.yaml']);
+  };
+  t.match(await imported('host,ip,role,owner\n', mapping), {
+    exitCode: 2,
+    stderr: /^hosts\.csv:1:1 {2}IMPORT_NO_HOST\n {2}found: no host\n/,
+  });
+  t.match(await imported('host,ip,role,owner\nh0,127.0.0.1,web,me\n', `skip: { role: [web] }\n${mapping}`), {
+    exitCode: 2,
+    stderr: /found: no host but the 1 that the mapping skips\n {2}hint: {2}nothing was written to targets\.yaml/,
+  });
+  t.equal(readFileSync(join(desk.folder, 'targets.yaml'), 'utf8'), written);
+  t.equal((await desk.detproof(['import', 'hosts.csv', '--map', 'map.yaml'])).exitCode, 0, 'to compare, it will do');
+});
+
 t.test('import: --into writes through a link, and refuses what is no regular file with what to do', async (t) => {
   using desk = await withFile();
   const at = (name: string): string => join(desk.folder, name);
@@ -146,6 +166,12 @@ t.test('plan: a sample is chosen by its seed and recorded, and each owner gets a
   const own = await desk.detproof(['plan', '-s', hidden, '-t', 'role=db', '--owners', 'pages']);
   t.equal(own.exitCode, 0);
   t.match(own.stderr, /2 owners: see pages\/index\.html/);
+  t.equal((await desk.detproof(['plan', '-s', hidden, '--owners', 'pages'])).exitCode, 0, 'over its own pages');
+  writeFileSync(join(desk.folder, 'index.html'), '<p>ours</p>');
+  const foreign = await desk.detproof(['plan', '-s', hidden, '--owners', '.']);
+  t.match(foreign, { exitCode: 4, stderr: /index\.html was not written by detproof\. Choose another folder/ });
+  t.equal(readFileSync(join(desk.folder, 'index.html'), 'utf8'), '<p>ours</p>');
+  await desk.detproof(['plan', '-s', hidden, '-t', 'role=db', '--owners', 'pages']);
   const page = readFileSync(join(desk.folder, 'pages', 'team-1.html'), 'utf8');
   t.match(page, /hosts of team 1/);
   t.match(page, /h5<br \/>127\.0\.0\.15/);

@@ -11,6 +11,7 @@ import {
   readlinkSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -328,9 +329,30 @@ t.test('output folder: a file in its place, or no right to write, is refused wit
   await createRunFolder(folder, 'r-1');
   await t.rejects(createRunFolder(folder, 'r-1'), { name: 'FolderRefused', message: /r-1 cannot be made \(EEXIST\)/ });
   const page = { path: 'a.html', mediaType: 'text/html', text: 'a' };
-  await t.rejects(writeFiles('/proc/nowhere', [page]), { name: 'FolderRefused', message: /cannot be written \(E/ });
-  await writeFiles(join(folder, 'of/pages'), [page]);
+  const refused = { name: 'FolderRefused', message: /cannot be written \(E/ };
+  await t.rejects(writeFiles('/proc/nowhere', [page], 'mark'), refused);
+  await writeFiles(join(folder, 'of/pages'), [page], 'mark');
   t.equal(readFileSync(join(folder, 'of/pages/a.html'), 'utf8'), 'a');
+});
+
+t.test('writeFiles: only what bears the mark is written over, and nothing when one file does not', async (t) => {
+  const folder = folderOf(t);
+  const page = (path: string, words: string) => ({ path, mediaType: 'text/html', text: `<mark>${words}` });
+  const at = (name: string): string => join(folder, name);
+  const write = (words: string): Promise<void> =>
+    writeFiles(folder, [page('a.html', words), page('index.html', words)], '<mark>');
+  await write('first');
+  await write('second');
+  t.equal(readFileSync(at('index.html'), 'utf8'), '<mark>second');
+  const refused = { name: 'FolderRefused', message: /index\.html was not written by detproof\. Choose another folder/ };
+  writeFileSync(at('index.html'), 'a page of theirs');
+  await t.rejects(write('third'), refused);
+  t.equal(readFileSync(at('index.html'), 'utf8'), 'a page of theirs');
+  t.equal(readFileSync(at('a.html'), 'utf8'), '<mark>second', 'nothing was written');
+  rmSync(at('index.html'));
+  symlinkSync('a.html', at('index.html'));
+  await t.rejects(write('third'), refused);
+  t.same(readdirSync(folder).sort(), ['a.html', 'index.html'], 'no draft stays');
 });
 
 /** The fields of /proc/PID/stat from the third on: after the name, which may hold anything. */
