@@ -38,7 +38,7 @@ export async function loadInventory(
   const whole = await withTargetFiles(source);
   const read = readInventory(whole.source, plugins, references);
   // A file with targets that cannot be read is one problem, not one for each thing that is then missing.
-  return loaded(read.inventory, [...problems, ...(whole.problems.length > 0 ? whole.problems : read.problems)]);
+  return loaded(read.inventory, [...problems, ...whole.problems, ...(whole.whole ? read.problems : [])]);
 }
 
 /** As {@link loadInventory}, for a file that was read already. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
-import { checkValue, isRecord, listAt } from './check.ts';
+import { checkValue, isRecord, listAt, valueAt } from './check.ts';
 import type { Problem } from './problem.ts';
 import type { Path, Position, SourceFile } from './source-file.ts';
 import { readYamlFile } from './yaml-file.ts';
@@ -18,15 +18,19 @@ type Part = { readonly from: number; readonly to: number; readonly source: Sourc
  * written. Its hash is then that of the lines that `sha256sum INVENTORY FILE…` prints, so that a change of any of them is a change
  * of the inventory.
  */
-export async function withTargetFiles(
-  inventory: SourceFile,
-): Promise<{ readonly source: SourceFile; readonly problems: readonly Problem[] }> {
+export async function withTargetFiles(inventory: SourceFile): Promise<{
+  readonly source: SourceFile;
+  readonly problems: readonly Problem[];
+  /** False: of a file no targets could be read, so what refers to its targets would seem wrong. */
+  readonly whole: boolean;
+}> {
   const names = listAt(inventory.value, ['targetsFrom']).filter((name) => typeof name === 'string');
-  if (names.length === 0 || !isRecord(inventory.value)) return { source: inventory, problems: [] };
+  if (names.length === 0 || !isRecord(inventory.value)) return { source: inventory, problems: [], whole: true };
   const own = listAt(inventory.value, ['targets']);
   const targets: unknown[] = [...own];
   const parts: Part[] = [];
   const problems: Problem[] = [];
+  let whole = true;
   const sums = [`${inventory.sha256}  ${basename(inventory.file)}\n`];
   for (const [index, name] of names.entries()) {
     const file = join(dirname(inventory.file), name);
@@ -42,9 +46,13 @@ export async function withTargetFiles(
     }
     const read = await readYamlFile(file, maxBytes);
     problems.push(...read.problems);
-    if (read.source === undefined) continue;
+    if (read.source === undefined) {
+      whole = false;
+      continue;
+    }
     const checked = checkValue(read.source, [], targetFile, read.source.value);
     problems.push(...checked.problems);
+    if (!Array.isArray(valueAt(read.source.value, ['targets']))) whole = false;
     const list = listAt(read.source.value, ['targets']);
     parts.push({ from: targets.length, to: targets.length + list.length, source: read.source });
     targets.push(...list);
@@ -68,5 +76,6 @@ export async function withTargetFiles(
       keyAt: (path) => placed(path, 'keyAt'),
     },
     problems,
+    whole,
   };
 }

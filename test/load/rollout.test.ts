@@ -144,6 +144,14 @@ t.test(
       [`${a} 21:13 INVENTORY_NO_WINDOW`, `${b} 2:9 INVENTORY_DUPLICATE`],
     );
 
+    write('a.yaml', `targets:\n${more('a1')}    fidelity: real\n`);
+    write('inventory.yaml', `${edited(inventoryText, 'kind: http', 'kind: htpp')}targetsFrom: [a.yaml, b.yaml]\n`);
+    const doubled = await load();
+    t.same(
+      doubled.is === 'refused' && doubled.problems.map(({ file, code }) => `${file} ${code}`),
+      [`${a} YAML_DUPLICATE_KEY`, `${inventory} PLUGIN_UNKNOWN_KIND`],
+      'a doubled key hides nothing else',
+    );
     write('a.yaml', 'targts: []\n');
     const misspelt = await load();
     t.match(misspelt, {
