@@ -1,8 +1,8 @@
-import { basename, extname } from 'node:path';
-import { importTargets } from '../load/import-targets.ts';
+import { basename, dirname, extname, relative, resolve } from 'node:path';
+import { type Imported, importProblems, importTargets } from '../load/import-targets.ts';
 import { loadInventory } from '../load/inventory.ts';
 import { loadMapping } from '../load/mapping.ts';
-import { visible } from '../load/problem.ts';
+import { inOrder, visible } from '../load/problem.ts';
 import { type Reconciliation, reconcile } from '../load/reconcile.ts';
 import { readTable } from '../load/table.ts';
 import { targetsText } from '../load/targets-text.ts';
@@ -22,18 +22,7 @@ export type ImportOptions = {
  * writes the one file that `--into` names, and only over one that it wrote itself.
  */
 export async function importFile(app: App, file: string, options: ImportOptions): Promise<number> {
-  const read = await loadMapping(options.map);
-  if (read.is === 'refused') throw new BadInput(read.problems);
-  const mapping = read.value;
-  const { list, delimiter } = mapping;
-  const format = mapping.format ?? (extname(file).toLowerCase() === '.json' ? 'json' : 'csv');
-  const { table, problems } = await readTable(file, { format, delimiter, ...(list !== undefined && { list }) });
-  if (table === undefined) throw new BadInput(problems);
-  const imported = importTargets(table, mapping, app.plugins);
-  const wrong = [...problems, ...imported.problems].sort(
-    (a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0) || a.line - b.line || a.col - b.col,
-  );
-  if (wrong.length > 0) throw new BadInput(wrong);
+  const imported = await importedFrom(app, file, options.map);
   if (options.into !== undefined && imported.targets.length === 0) {
     const found = imported.skipped === 0 ? 'no host' : `no host but the ${imported.skipped} that the mapping skips`;
     const hint = `nothing was written to ${options.into}; is it the right file? without --into it is only compared`;
@@ -60,8 +49,36 @@ export async function importFile(app: App, file: string, options: ImportOptions)
   if (difference === undefined)
     tell(app, `${options.inventory} could not be compared with: see detproof lint --inventory ${options.inventory}`);
   if (options.into !== undefined)
-    tell(app, `Written to ${options.into}; the inventory includes it with: targetsFrom: [${basename(options.into)}]`);
+    tell(
+      app,
+      `Written to ${options.into}; the inventory includes it with: ${includedAs(options.into, options.inventory)}`,
+    );
   return exitCodes.asExpected;
+}
+
+/** Throws {@link BadInput} with what is wrong with file and mapping; also of a wrong mapping as much as possible of the file. */
+async function importedFrom(app: App, file: string, map: string): Promise<Imported> {
+  const read = await loadMapping(map);
+  const mapping = read.is === 'loaded' ? read.value : read.usable;
+  if (mapping === undefined) throw new BadInput(read.is === 'refused' ? read.problems : []);
+  const { list, delimiter } = mapping;
+  const format = mapping.format ?? (extname(file).toLowerCase() === '.json' ? 'json' : 'csv');
+  const { table, problems } = await readTable(file, { format, delimiter, ...(list !== undefined && { list }) });
+  if (read.is === 'refused') {
+    const more = table === undefined ? [] : importProblems(table, mapping, app.plugins);
+    throw new BadInput(inOrder([...read.problems, ...problems, ...more]));
+  }
+  if (table === undefined) throw new BadInput(problems);
+  const imported = importTargets(table, mapping, app.plugins);
+  const wrong = inOrder([...problems, ...imported.problems]);
+  if (wrong.length > 0) throw new BadInput(wrong);
+  return imported;
+}
+
+/** The line of the inventory that includes a file: paths in it are relative to its folder. */
+function includedAs(into: string, inventory: string): string {
+  const path = relative(dirname(resolve(inventory)), resolve(into));
+  return `targetsFrom: [${/^[\w./-]+$/.test(path) ? path : JSON.stringify(path)}]`;
 }
 
 /** The reconciliation for a person. */

@@ -51,6 +51,13 @@ export function importTargets(table: Table, mapping: Mapping, plugins: Plugins):
   return { targets, skipped: table.rows.length - rows.length, problems: once(problems, mapping.source.file) };
 }
 
+/**
+ * What can be said of a file by the fields of a mapping that are right, while others are not: not that one of those is missing. Pure.
+ */
+export function importProblems(table: Table, usable: Mapping, plugins: Plugins): readonly Problem[] {
+  return importTargets(table, usable, plugins).problems.filter(({ code }) => code !== 'KEY_MISSING');
+}
+
 /** Columns that the mapping names and a CSV file does not have; of JSON, each object has its own keys. */
 function missingColumns({ columns, file }: Table, { fields, skip, source }: Mapping): readonly Problem[] {
   if (columns === undefined) return [];

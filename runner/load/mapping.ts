@@ -40,8 +40,11 @@ export type Mapping = Omit<z.output<typeof mappingFile>, 'fields'> & {
   readonly fields: ReadonlyMap<string, FieldRule>;
 };
 
+/** `usable`: when something is wrong with single fields only, the mapping with those that are right. */
+type MappingRead = Loaded<Mapping> & { readonly usable?: Mapping };
+
 /** Reads the file that says which column means which field of a target; everything that is wrong with it at once. */
-export async function loadMapping(file: string): Promise<Loaded<Mapping>> {
+export async function loadMapping(file: string): Promise<MappingRead> {
   const { source, problems } = await readYamlFile(file, maxBytes);
   if (source === undefined) return loaded<Mapping>(undefined, problems);
   const checked = checkObject(source, [], mappingFile);
@@ -50,7 +53,8 @@ export async function loadMapping(file: string): Promise<Loaded<Mapping>> {
   const known = Object.keys(targetEntry.shape);
   const more: Problem[] = [];
   for (const [name, value] of Object.entries(checked.fields.fields ?? {})) {
-    if (!known.includes(name))
+    const isKnown = known.includes(name);
+    if (!isKnown)
       more.push({
         file,
         ...source.keyAt(['fields', name]),
@@ -59,12 +63,12 @@ export async function loadMapping(file: string): Promise<Loaded<Mapping>> {
         hint: suggest(name, known),
       });
     if (!isRecord(value) || value['column'] === undefined) {
-      fields.set(name, { from: 'constant', value });
+      if (isKnown) fields.set(name, { from: 'constant', value });
       continue;
     }
     const rule = checkObject(source, ['fields', name], fromColumn);
     more.push(...rule.problems);
-    if (rule.whole !== undefined) fields.set(name, { from: 'column', rule: rule.whole });
+    if (isKnown && rule.whole !== undefined) fields.set(name, { from: 'column', rule: rule.whole });
   }
   if (checked.fields.fields !== undefined)
     for (const [name, schema] of Object.entries(targetEntry.shape))
@@ -77,5 +81,6 @@ export async function loadMapping(file: string): Promise<Loaded<Mapping>> {
         );
   const { whole } = checked;
   const all = [...problems, ...checked.problems, ...more, ...own];
-  return loaded<Mapping>(whole === undefined ? undefined : { ...whole, source, fields }, all);
+  const usable = whole === undefined ? undefined : { ...whole, source, fields };
+  return { ...loaded<Mapping>(usable, all), ...(usable !== undefined && { usable }) };
 }

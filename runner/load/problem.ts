@@ -20,12 +20,17 @@ export type Loaded<T> =
  * lines.
  */
 export function loaded<T>(value: T | undefined, problems: readonly Problem[]): Loaded<T> {
-  const [first, ...rest] = problems.toSorted(
-    (a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0) || a.line - b.line || a.col - b.col,
-  );
+  const [first, ...rest] = inOrder(problems);
   if (first !== undefined) return { is: 'refused', problems: [first, ...rest] };
   if (value === undefined) throw new TypeError('nothing was loaded, and no problem says why');
   return { is: 'loaded', value };
+}
+
+/** By file, then in the order of its lines. */
+export function inOrder(problems: readonly Problem[]): readonly Problem[] {
+  return problems.toSorted(
+    (a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0) || a.line - b.line || a.col - b.col,
+  );
 }
 
 /** Three lines: `file:line:col  CODE`, what was found, what to do. Holds no control character besides the line feeds. */

@@ -109,6 +109,44 @@ t.test('import: a file without hosts does not replace those of before', async (t
   t.equal((await desk.detproof(['import', 'hosts.csv', '--map', 'map.yaml'])).exitCode, 0, 'to compare, it will do');
 });
 
+t.test('import: what it says to put into the inventory loads, wherever the two files are', async (t) => {
+  using desk = await withFile();
+  mkdirSync(join(desk.folder, 'site/my targets'), { recursive: true });
+  for (const [inventory, into, line] of [
+    ['plain.yaml', 'site/cmdb.yaml', 'targetsFrom: [site/cmdb.yaml]'],
+    ['site/below.yaml', 'beside.yaml', 'targetsFrom: [../beside.yaml]'],
+    ['site/spaced.yaml', 'site/my targets/a, b.yaml', 'targetsFrom: ["my targets/a, b.yaml"]'],
+  ] as const) {
+    const file = desk.inventory(inventory);
+    const { stderr } = await desk.detproof([
+      ...['import', 'hosts.csv', '--map', 'map.yaml', '-i', inventory, '--into', into],
+    ]);
+    const said = /the inventory includes it with: (.*)\n/.exec(stderr)?.[1];
+    t.equal(said, line);
+    writeFileSync(file, `${readFileSync(file, 'utf8')}${said ?? ''}\n`);
+    t.match(await desk.detproof(['lint', '-i', inventory]), { exitCode: 0, stdout: /9 targets/ });
+  }
+});
+
+t.test('import: a mapping with wrong fields hides nothing of the file that the others can tell', async (t) => {
+  using desk = await withFile();
+  writeFileSync(join(desk.folder, 'hosts.csv'), 'host,ip,role,owner\nh0,nowhere at all,web,me\nh1,127.0.0.1\n');
+  const wrong = mapping.replace('platform: linux', 'rolle: x\n  platform: { column: role, mapp: {} }');
+  writeFileSync(join(desk.folder, 'map.yaml'), wrong);
+  const { exitCode, stderr } = await desk.detproof(['import', 'hosts.csv', '--map', 'map.yaml']);
+  t.equal(exitCode, 2);
+  t.same(
+    [...stderr.matchAll(/^(\S+:\d+:\d+) {2}(\w+)$/gm)].map(([, place = '', code = '']) => `${place} ${code}`),
+    [
+      'hosts.csv:2:4 VALUE_INVALID',
+      'hosts.csv:3:1 CSV_COLUMNS',
+      'map.yaml:4:3 KEY_UNKNOWN',
+      'map.yaml:5:29 KEY_UNKNOWN',
+    ],
+    'and of the field that has no rule, not that it is missing',
+  );
+});
+
 t.test('import: --into writes through a link, and refuses what is no regular file with what to do', async (t) => {
   using desk = await withFile();
   const at = (name: string): string => join(desk.folder, name);
