@@ -4,12 +4,12 @@ import type { Scenario } from '../domain/scenario.ts';
 import { processesOfSource } from '../domain/source-processes.ts';
 import { type Instant, shift } from '../domain/time.ts';
 import type { Looked } from '../pipeline/look-at.ts';
-import { visible } from '../load/problem.ts';
+import { formatProblem, type Problem, visible } from '../load/problem.ts';
 import type { SiemAdapter } from '../ports.ts';
 import { type App, BadInput, type Check, exitCodes } from './app.ts';
 import { lookAtTargets, withoutEvidence } from './look-at-targets.ts';
 import { type Choice, chosenTargets, loadMaterial, type Material } from './material.ts';
-import { columns, say, sayJson } from './print.ts';
+import { columns, say, sayJson, tell } from './print.ts';
 
 export type DoctorOptions = Choice & {
   readonly inventory: string;
@@ -29,17 +29,20 @@ const stateWords: Readonly<Record<Check['state'], string>> = { ok: 'ok', trouble
 
 /**
  * `doctor`: can this machine, the SIEMs and the targets do their part? Targets are logged in to and looked at, within engagement and
- * window; nothing is put there. Exit code 3 when something is missing; what could not be looked at is said to be unknown.
+ * window; nothing is put there. Exit code 3 when something is missing; what could not be looked at is said to be unknown. What is
+ * wrong with the user's files is told besides the checks, as `lint` does, and is exit code 2.
  */
 export async function doctor(app: App, options: DoctorOptions): Promise<number> {
   const checks: Check[] = [...(await app.machine(options.out))];
   let material: Material | undefined;
+  let problems: readonly Problem[] = [];
   try {
     material = await loadMaterial(app, options);
   } catch (error) {
     if (!(error instanceof BadInput)) throw error;
-    const detail = `see: detproof lint --inventory ${options.inventory} (${error.problems.length} problems)`;
-    checks.push({ what: 'inventory and scenarios', state: 'trouble', detail });
+    ({ problems } = error);
+    const count = `${problems.length} problem${problems.length === 1 ? '' : 's'}`;
+    checks.push({ what: 'inventory and scenarios', state: 'trouble', detail: `${count}, told on stderr` });
   }
   if (material !== undefined) {
     const { scenarios, inventory } = material;
@@ -57,6 +60,8 @@ export async function doctor(app: App, options: DoctorOptions): Promise<number> 
   else
     for (const line of columns(checks.map(({ what, state, detail }) => [stateWords[state], what, visible(detail)])))
       say(app, line);
+  for (const problem of problems) tell(app, formatProblem(problem));
+  if (problems.length > 0) return exitCodes.badInput;
   return checks.some(({ state }) => state === 'trouble') ? exitCodes.inconclusive : exitCodes.asExpected;
 }
 

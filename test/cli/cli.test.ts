@@ -222,7 +222,25 @@ t.test('plan, list and doctor: for people and for machines, and they touch nothi
     { what: /^here\/\w+, clock$/, state: 'ok' },
   ]);
   const ill = await desk.detproof(['doctor', '-i', 'absent.yaml']);
-  t.match(ill, { exitCode: 3, stdout: /^NO +inventory and scenarios +see: detproof lint --inventory absent\.yaml/m });
+  t.match(ill, {
+    exitCode: 2,
+    stdout: /^ok +Node .*\n(?:.*\n)*NO +inventory and scenarios +1 problem, told on stderr\n$/,
+    stderr: /^absent\.yaml:1:1 {2}FILE_UNREADABLE\n {2}found: there is no such file\n {2}hint: {2}.*\n$/,
+  });
+  const inventory = readFileSync(join(desk.folder, 'inventory.yaml'), 'utf8');
+  writeFileSync(
+    join(desk.folder, 'wrong.yaml'),
+    inventory.replace('criticality: low', 'criticality: lowest\n    x: 1'),
+  );
+  const wrong = await desk.detproof(['doctor', '-i', 'wrong.yaml', '--json']);
+  t.match(wrong, {
+    exitCode: 2,
+    stderr: /^wrong\.yaml:\d+:\d+ {2}VALUE_CHOICE\n[^]*\nwrong\.yaml:\d+:\d+ {2}KEY_UNKNOWN\n/,
+  });
+  t.match(JSON.parse(wrong.stdout), [
+    ...machine.slice(0, 2),
+    { state: 'trouble', detail: /^2 problems, told on stderr$/ },
+  ]);
   t.same(desk.leftInHome, []);
 });
 
