@@ -142,7 +142,7 @@ t.test('import: JSON is parsed a second time for the places of its problems, and
     const folder = t.testdir({ 'hosts.json': JSON.stringify(all, null, 1), 'map.yaml': mapping });
     const read = await loadMapping(join(folder, 'map.yaml'));
     if (read.is === 'refused') throw new Error('the mapping is not valid');
-    const decode = Reflect.get(TextDecoder.prototype, 'decode') as (bytes?: Uint8Array) => string;
+    const decode = Reflect.get(TextDecoder.prototype, 'decode');
     const decoded = t.capture(TextDecoder.prototype, 'decode', decode);
     const { table: rows } = await readTable(join(folder, 'hosts.json'), { format: 'json', delimiter: ',' });
     const problems = rows === undefined ? [] : importTargets(rows, read.value, plugins).problems;
