@@ -91,6 +91,7 @@ function makeSiem(executions: ReadonlyMap<string, Execution>, plan: Plan): Scrip
       return execution === undefined || truth === undefined ? [] : [{ marker, host: hosts[0], execution, truth }];
     });
   const siem = new ScriptedSiem();
+  siem.serverTime = () => clock.now();
   siem.onEvents = (question) =>
     whole(
       found(question).map(({ marker, host, truth }) => ({
