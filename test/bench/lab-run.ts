@@ -10,7 +10,7 @@ export type LabRunBench = { readonly lines: readonly string[] };
 
 const repetitions = 3;
 /** Everything but what waits for the cron daemon's next minute. */
-const scenarios = 'element:ScriptDir,element:NetworkActivity';
+const scenarios = 'element=ScriptDir,NetworkActivity';
 
 /**
  * What a whole run on the lab costs above what cannot be spared: the time in which at least one command runs on a host, and the

@@ -67,7 +67,7 @@ function makePlan(site: Site): Plan {
   const names = Array.from({ length: order.scenarios }, (_, index) => `scenario-${index}`);
   const soon = (planned: PlannedExecution): PlannedExecution => ({
     ...planned,
-    expect: planned.expect.map((one) => ({ ...one, observeFor: duration(1_000), alertWithin: duration(1_000) })),
+    expect: planned.expect.map((one) => ({ ...one, observeFor: duration(1_000), alertWithin: duration(60_000) })),
   });
   const executions = order.addresses.flatMap((target) => [
     site.planned('control#before', { target, account, phase: 'control-before' }),
