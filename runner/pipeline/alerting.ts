@@ -7,10 +7,7 @@ import { nonEmpty } from '../domain/non-empty.ts';
 import type { AlertHit, RuleHealth, UntiedAlert } from '../domain/siem.ts';
 import { type DurationMs, type Instant, onOurClock, shift } from '../domain/time.ts';
 import { alertLatency, unmeasuredSiemMs } from './latency.ts';
-import { firesOnHarness, hostNames, isNamed, notYet, placeOf, type Scope } from './scope.ts';
-
-/** An event belongs to an execution up to so much before and after it, as in the traces that the SIEM is asked about. */
-const eventSlackMs = 2_000;
+import { eventSlackMs, firesOnHarness, hostNames, isNamed, notYet, placeOf, type Scope } from './scope.ts';
 
 /** An alert of one execution, with how well it is tied to it. */
 export type Graded = AttributedEvidence & {

@@ -7,7 +7,7 @@ import type { Observation, Observed } from '../domain/record.ts';
 import type { AlertHit, Answer, EventHit, Question, RuleHealth, Trace, UntiedAlert } from '../domain/siem.ts';
 import { type ClockOffset, duration, earlier, elapsed, epochMs, type Instant, later, shift } from '../domain/time.ts';
 import { type Clock, type Journal, type SiemAdapter, SiemFailure } from '../ports.ts';
-import type { Executed } from './scope.ts';
+import { eventSlackMs, type Executed } from './scope.ts';
 
 export type ObserveRequest = {
   readonly siem: string;
@@ -131,7 +131,10 @@ function traceOf(execution: Executed['execution'], hosts: NonEmpty<string>, { fi
         : [{ pid: told.pid, executable: told.executable, startedAt: execution.receipt.started?.time ?? told.time }],
     files: file === undefined || told?.script === undefined ? [] : [told.script],
     // On the host's own clock, which is what event times are by.
-    window: { from: shift(execution.startedAt, offset - 2_000), to: shift(execution.endedAt, offset + 2_000) },
+    window: {
+      from: shift(execution.startedAt, offset - eventSlackMs),
+      to: shift(execution.endedAt, offset + eventSlackMs),
+    },
   };
 }
 

@@ -7,6 +7,9 @@ import type { Observation } from '../domain/record.ts';
 import type { AlertHit, EventHit, UntiedAlert } from '../domain/siem.ts';
 import { type Instant, shift } from '../domain/time.ts';
 
+/** An event belongs to an execution up to so much before and after it. */
+export const eventSlackMs = 2_000;
+
 export type Executed = { readonly plan: PlannedExecution; readonly execution: Execution };
 
 export type EstablishInput = {

@@ -122,7 +122,7 @@ class FilesSiem implements SiemAdapter {
       return [{ alert, referred, matches: matchesOf(alert, referred.events, traces) }];
     });
     const found = asked
-      .flatMap(({ alert, matches }) => matches.map((match) => ({ alert, ...match })))
+      .flatMap(({ alert, referred, matches }) => matches.map((match) => ({ alert, referred, ...match })))
       .sort((a, b) => order(a.alert, b.alert) || (a.marker < b.marker ? -1 : 1));
     const loose = asked
       .filter(({ alert, matches }) => matches.length === 0 && question.watched.includes(alert.rule.id))
@@ -132,19 +132,22 @@ class FilesSiem implements SiemAdapter {
       return (alert.raw ??= await this.#deps.keep(await alerts.bytes(alert.at), 'application/json'));
     };
     const hits: AlertHit[] = [];
-    for (const { alert, marker, matched } of found.slice(0, question.limit))
+    for (const { alert, referred, marker, matched } of found.slice(0, question.limit)) {
+      // An alert that names no host is about that of the event by which it bears the marker, which another machine may have logged.
+      const host = alert.host ?? referred.events.find(({ markers }) => markers.has(marker))?.hosts[0];
       hits.push({
         marker,
         matched,
         rule: alert.rule,
         id: alert.id,
         time: alert.time,
-        ...(alert.host !== undefined && { host: alert.host }),
+        ...(host !== undefined && { host }),
         techniques: alert.techniques,
         ...(alert.severity !== undefined && { severity: alert.severity }),
         events: alert.events,
         raw: await keep(alert),
       });
+    }
     const untied: UntiedAlert[] = [];
     for (const { alert, referred } of loose.slice(0, question.limit - hits.length)) {
       const { rule, id, time, techniques } = alert;

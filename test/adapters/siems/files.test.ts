@@ -316,6 +316,19 @@ t.test('files: hosts and times of an untied alert are those of its events, when 
   );
 });
 
+t.test('files: an alert that names no host is on that of the event by which it bears the marker', async (t) => {
+  const siem = bench(t);
+  await siem.putEvents([event('of-another', { args: ['x'] }), event('own', { host: 'Laptop' })]);
+  await siem.putAlerts([
+    {
+      ...{ id: 'bare', events: ['of-another', 'own'], time: at(30), rule: { id: 'r', name: 'r' } },
+      ...{ techniques: [], severity: 'low' },
+    },
+  ]);
+  const { hits } = await siem.adapter.alerts(question(), signal);
+  t.match(hits, [{ id: 'bare', host: 'laptop' }], 'so that no marker of another machine counts for this one');
+});
+
 t.test('files: a source that the settings do not tell apart makes the answer incomplete', async (t) => {
   const siem = bench(t);
   const answer = await siem.adapter.events(question({ sources: [execve, 'macos:unifiedlog/exec'] }), signal);
